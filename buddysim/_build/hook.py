@@ -1,0 +1,100 @@
+"""The one list of compiled modules, and the hatchling hook that compiles them.
+
+Each entry is plain Python with an augmenting ``.pxd`` beside it.  ``SKIP_CYTHON=1`` leaves every
+module interpreted, ``REQUIRE_CYTHON=1`` turns any failure to compile into a failed build; with
+neither, a machine without a compiler gets an interpreted wheel and one clear line saying so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+TO_CYTHONIZE: tuple[str, ...] = ()
+
+COMPILER_DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": False,
+    "wraparound": False,
+    "cdivision": True,
+    "initializedcheck": False,
+    "annotation_typing": False,
+    "binding": False,
+}
+
+
+def compile_modules(root: Path, build_dir: Path) -> list[tuple[Path, str]]:
+    """Compile ``TO_CYTHONIZE`` out of tree; return (shared object, path inside the wheel) pairs.
+
+    Raises whatever Cython or the C compiler raises.
+    """
+    from Cython.Build import cythonize
+    from setuptools import Distribution, Extension
+    from setuptools.command.build_ext import build_ext
+
+    extensions = [
+        Extension(
+            source.removesuffix(".py").replace("/", "."),
+            [source],
+            extra_compile_args=["-O3", "-fno-strict-aliasing", "-fwrapv"],
+        )
+        for source in TO_CYTHONIZE
+    ]
+    previous = Path.cwd()
+    os.chdir(root)
+    try:
+        modules = cythonize(
+            extensions,
+            compiler_directives=COMPILER_DIRECTIVES,
+            build_dir=str(build_dir / "c"),
+            quiet=True,
+        )
+        command = build_ext(Distribution({"name": "buddysim", "ext_modules": modules}))
+        command.build_lib = str(build_dir / "lib")
+        command.build_temp = str(build_dir / "obj")
+        command.ensure_finalized()
+        command.run()
+    finally:
+        os.chdir(previous)
+    lib = build_dir / "lib"
+    return [(so, so.relative_to(lib).as_posix()) for so in sorted(lib.rglob("*.so"))]
+
+
+class CythonHook(BuildHookInterface):  # type: ignore[type-arg,misc]
+    """Adds the compiled modules to a wheel; see the module docstring for the switches."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile and register the shared objects, or say why the wheel is interpreted."""
+        if os.environ.get("SKIP_CYTHON") == "1" or not TO_CYTHONIZE:
+            return
+        build_dir = Path(tempfile.mkdtemp(prefix="buddysim-build-"))
+        try:
+            built = compile_modules(Path(self.root), build_dir)
+        except BaseException as error:
+            shutil.rmtree(build_dir, ignore_errors=True)
+            if os.environ.get("REQUIRE_CYTHON") == "1" or isinstance(error, KeyboardInterrupt):
+                raise
+            print(
+                f"buddysim: no compiled core ({type(error).__name__}: {error}); "
+                "installing the interpreted build",
+                file=sys.stderr,
+            )
+            return
+        self._build_dir = build_dir
+        build_data["pure_python"] = False
+        build_data["infer_tag"] = True
+        for shared_object, inside in built:
+            build_data["force_include"][str(shared_object)] = inside
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Drop the build directory once the wheel is written."""
+        if hasattr(self, "_build_dir"):
+            shutil.rmtree(self._build_dir, ignore_errors=True)

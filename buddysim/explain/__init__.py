@@ -1,0 +1,1 @@
+"""From a failure report to cause, verdict and advice."""

@@ -1,0 +1,1 @@
+"""Fault injection as the kernel does it."""

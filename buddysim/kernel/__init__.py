@@ -1,0 +1,1 @@
+"""Facts about Linux, as tables: no behaviour."""

@@ -1,0 +1,1 @@
+"""Interchangeable decisions the machine asks for."""

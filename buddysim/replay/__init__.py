@@ -1,0 +1,1 @@
+"""The engine that runs events through a machine."""

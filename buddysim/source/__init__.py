@@ -1,0 +1,1 @@
+"""Bytes to events; kernel log text to failure reports."""

@@ -1,0 +1,1 @@
+"""Failure reports, rate limits, warning policies, counters."""
