@@ -1,0 +1,1 @@
+"""A listener under a SYN flood: cookies, queues, pages (fact sheet 14.3-14.4)."""
