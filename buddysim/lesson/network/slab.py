@@ -141,7 +141,7 @@ class SlabCache:
         layout = self.layout
         if layout.order > layout.min_order:
             quiet = self.gfp | Gfp.COMP | Gfp.NOWARN | Gfp.NORETRY
-            slab = self._take(layout.order, quiet & ~Gfp.NOFAIL)
+            slab = self._take(layout.order, quiet & ~int(Gfp.NOFAIL))
             if slab is not None:
                 return slab
             self.order_fallbacks += 1
