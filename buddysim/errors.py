@@ -57,6 +57,8 @@ class InputError(BuddysimError):
             where += f":{self.line}" if where else f"line {self.line}"
             if self.column:
                 where += f":{self.column}"
+        elif self.column:
+            where += f": column {self.column}" if where else f"column {self.column}"
         text = f"{where}: {self.found}" if where else self.found
         if self.expected:
             text += f"; expected {self.expected}"
