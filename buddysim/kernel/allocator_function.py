@@ -80,6 +80,7 @@ _DMA_AND_FRAGMENTS = (
     "page_frag_alloc",
 )
 _FREES = (
+    "__free_frozen_pages",
     "__free_one_page",
     "__free_pages",
     "free_frozen_page",
