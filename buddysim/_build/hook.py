@@ -16,7 +16,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-TO_CYTHONIZE: tuple[str, ...] = ()
+TO_CYTHONIZE: tuple[str, ...] = ("buddysim/source/scanner.py",)
 
 COMPILER_DIRECTIVES = {
     "language_level": 3,

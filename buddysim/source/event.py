@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 __all__ = ["BATCH_EVENTS", "EventBatch", "EventKind", "Tables", "Trace", "TraceMeta"]
 
@@ -18,15 +18,17 @@ BATCH_EVENTS = 1 << 16
 
 
 class EventKind(IntEnum):
-    """Row kinds; the first group are kernel tracepoints (fact sheet 13), the last script statements."""
+    """Row kinds; first kernel tracepoints (fact sheet 13), from 32 on script statements."""
 
     ALLOC = 0  # mm_page_alloc; pfn -1 = the recorded allocation failed
     FREE = 1  # mm_page_free / mm_page_free_direct
     FREE_BATCHED = 2  # mm_page_free_batched / mm_pagevec_free: also seen as FREE, never count both
     ZONE_LOCKED = 3  # mm_page_alloc_zone_locked
     PCPU_DRAIN = 4  # mm_page_pcpu_drain
-    EXTFRAG = 5  # aux = fallback_order | fallback_mt << 8 | fragmenting << 16 | change_ownership << 17
-    KMALLOC = 6  # aux = bytes_alloc
+    EXTFRAG = (
+        5  # aux = fallback_order | fallback_mt << 8 | fragmenting << 16 | change_ownership << 17
+    )
+    KMALLOC = 6  # aux = bytes_alloc; pfn = the object's pointer as printed (an identity)
     KFREE = 7
     KMEM_CACHE_ALLOC = 8  # aux = bytes_alloc
     KMEM_CACHE_FREE = 9
@@ -40,7 +42,7 @@ class EventKind(IntEnum):
     COMPACTION_MIGRATE = 17  # aux = nr_migrated
     MARK_VICTIM = 18
     LOST = 19  # aux = number of events the ring buffer lost
-    OTHER = 20  # a tracepoint nobody here interprets
+    OTHER = 20  # a tracepoint nobody here interprets; aux = index into Tables.names
     USE = 32  # script statements: handle, aux = index into the script's side table
     BEGIN = 33
     END = 34
@@ -68,12 +70,12 @@ _COLUMNS = {
 
 
 class EventBatch:
-    """Up to ``BATCH_EVENTS`` rows, one ``array.array`` per column; all columns have equal length."""
+    """Up to ``BATCH_EVENTS`` rows, one ``array.array`` per column, all of equal length."""
 
     __slots__ = (*_COLUMNS, "first")
 
-    columns = tuple(_COLUMNS)
-    typecodes = dict(_COLUMNS)
+    columns: ClassVar[tuple[str, ...]] = tuple(_COLUMNS)
+    typecodes: ClassVar[dict[str, str]] = dict(_COLUMNS)
 
     kind: array[int]
     cpu: array[int]
@@ -153,7 +155,7 @@ class TraceMeta:
 
     path: str
     format: str
-    """``ftrace``, ``perf-script``, ``trace-cmd``, ``perf-data``, ``packed``, ``script``, ``oracle``."""
+    """``ftrace``, ``perf-script``, ``trace-cmd``, ``perf-data``, ``packed`` or ``script``."""
     layout: str = ""
     """Which variant of the format, and why it was recognised; shown by ``inspect``."""
     profile: str = ""
@@ -162,6 +164,9 @@ class TraceMeta:
     skipped_lines: int = 0
     lost_events: int = 0
     truncated: bool = False
+    """The input ends in the middle of a line or record."""
+    kind_names: dict[int, str] = field(default_factory=dict)
+    """Tracepoint names of kinds that this kernel calls otherwise than modern ones."""
 
 
 class Trace(Protocol):

@@ -1,0 +1,194 @@
+# C twins of bytescan.py, inlined into the compiled scanner.  Same names, same results.
+
+from libc.string cimport memchr, memcpy
+
+ctypedef unsigned long long u64
+
+
+cdef inline Py_ssize_t find_byte(
+    const unsigned char *data, int byte, Py_ssize_t pos, Py_ssize_t end
+) noexcept nogil:
+    if pos >= end:
+        return -1
+    cdef const unsigned char *hit = <const unsigned char *>memchr(data + pos, byte, end - pos)
+    return -1 if hit is NULL else hit - data
+
+
+cdef inline Py_ssize_t find_separator(
+    const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
+) noexcept nogil:
+    while True:
+        pos = find_byte(data, 58, pos, end - 1)
+        if pos < 0 or data[pos + 1] == 32:
+            return pos
+        pos += 1
+
+
+cdef inline Py_ssize_t word_start(
+    const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
+) noexcept nogil:
+    while end > pos and data[end - 1] != 32:
+        end -= 1
+    return end
+
+
+cdef inline Py_ssize_t skip_blanks(
+    const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
+) noexcept nogil:
+    while pos < end and data[pos] == 32:
+        pos += 1
+    return pos
+
+
+cdef inline Py_ssize_t find_key(
+    const unsigned char *data, const unsigned char *key, Py_ssize_t pos, Py_ssize_t end
+) noexcept nogil:
+    cdef Py_ssize_t at = pos + 2
+    while True:
+        at = find_byte(data, 61, at + 1, end)
+        if at < 0:
+            return -1
+        if data[at - 1] == key[2] and data[at - 2] == key[1] and data[at - 3] == key[0]:
+            return at + 1
+
+
+cdef inline Py_ssize_t frames_end(
+    const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
+) noexcept nogil:
+    cdef Py_ssize_t at, eol
+    while pos < end:
+        if data[pos] != 9:
+            at = pos + 1 if data[pos] == 32 else pos
+            if at + 1 >= end or data[at] != 61 or data[at + 1] != 62:
+                return pos
+        eol = find_byte(data, 10, pos, end)
+        if eol < 0:
+            return pos
+        pos = eol + 1
+    return pos
+
+
+cdef inline Py_ssize_t count_lines(
+    const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
+) noexcept nogil:
+    cdef Py_ssize_t lines = 0
+    while True:
+        pos = find_byte(data, 10, pos, end)
+        if pos < 0:
+            return lines
+        lines += 1
+        pos += 1
+
+
+cdef inline long long parse_number(
+    const unsigned char *data, Py_ssize_t pos, Py_ssize_t end, int base
+) noexcept nogil:
+    cdef u64 value = 0
+    cdef int digit
+    if end - pos == 2 and data[pos] == 45 and data[pos + 1] == 49:
+        return -1
+    if end - pos >= 2 and data[pos] == 48 and data[pos + 1] == 120:
+        pos += 2
+        base = 16
+    if end <= pos or end - pos > (16 if base == 16 else 19):
+        return -2
+    while pos < end:
+        digit = data[pos]
+        if 48 <= digit <= 57:
+            digit -= 48
+        elif base == 16 and 97 <= (digit | 32) <= 102:
+            digit = (digit | 32) - 87
+        else:
+            return -2
+        value = (value << 4) + digit if base == 16 else value * 10 + digit
+        pos += 1
+    return <long long>value
+
+
+cdef inline long long parse_time(
+    const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
+) noexcept nogil:
+    cdef long long seconds = 0, fraction = 0
+    cdef Py_ssize_t start = pos, dot
+    while pos < end and 48 <= data[pos] <= 57:
+        if pos - start >= 18:
+            return -2
+        seconds = seconds * 10 + (data[pos] - 48)
+        pos += 1
+    if pos == start:
+        return -2
+    if pos == end:
+        return seconds
+    if data[pos] != 46 or seconds >= 9000000000LL:
+        return -2
+    dot = pos
+    pos += 1
+    while pos < end and 48 <= data[pos] <= 57 and pos - dot <= 9:
+        fraction = fraction * 10 + (data[pos] - 48)
+        pos += 1
+    if pos != end or pos == dot + 1:
+        return -2
+    while pos - dot <= 9:
+        fraction *= 10
+        pos += 1
+    return seconds * 1000000000LL + fraction
+
+
+cdef inline u64 hash_piece(
+    const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
+) noexcept nogil:
+    # Two independent lanes of multiply-and-rotate over eight bytes each; never 0 (an empty slot).
+    cdef u64 odd = 0x9E3779B97F4A7C15ULL ^ <u64>(end - pos)
+    cdef u64 even = 0xC2B2AE3D27D4EB4FULL
+    cdef u64 word
+    while end - pos >= 16:
+        memcpy(&word, data + pos, 8)
+        odd = (odd ^ word) * 0x9FB21C651E98DF25ULL
+        odd ^= odd >> 32
+        memcpy(&word, data + pos + 8, 8)
+        even = (even ^ word) * 0xD6E8FEB86659FD93ULL
+        even ^= even >> 32
+        pos += 16
+    if end - pos >= 8:
+        memcpy(&word, data + pos, 8)
+        odd = (odd ^ word) * 0x9FB21C651E98DF25ULL
+        odd ^= odd >> 32
+        pos += 8
+    word = 0
+    while pos < end:
+        word = word << 8 | data[pos]
+        pos += 1
+    even = (even ^ word) * 0xD6E8FEB86659FD93ULL
+    odd ^= (even ^ even >> 29) * 0x9FB21C651E98DF25ULL
+    odd ^= odd >> 32
+    return odd | 1
+
+
+cdef inline int find_piece(
+    object index, u64[::1] slots, const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
+) noexcept:
+    cdef u64 mark = hash_piece(data, pos, end)
+    cdef Py_ssize_t mask = slots.shape[0] - 1
+    cdef Py_ssize_t slot = (mark >> 20) & mask & ~1
+    while slots[slot] != mark:
+        if slots[slot] == 0:
+            return -1
+        slot = (slot + 2) & mask
+    return <int>slots[slot + 1]
+
+
+cdef inline void remember_piece(
+    object index,
+    u64[::1] slots,
+    const unsigned char *data,
+    Py_ssize_t pos,
+    Py_ssize_t end,
+    int number,
+) noexcept:
+    cdef u64 mark = hash_piece(data, pos, end)
+    cdef Py_ssize_t mask = slots.shape[0] - 1
+    cdef Py_ssize_t slot = (mark >> 20) & mask & ~1
+    while slots[slot] != 0 and slots[slot] != mark:
+        slot = (slot + 2) & mask
+    slots[slot] = mark
+    slots[slot + 1] = number

@@ -1,0 +1,127 @@
+"""The byte-level steps of the line scanner: find, number, time, hash.
+
+Interpreted, each step is one or two calls of ``bytes`` methods.  Compiled, :mod:`scanner` uses the
+inline functions of the same names and meaning in ``bytescan.pxd``; ``tests/parity`` compares them.
+Positions are offsets into ``data``; ``end`` is exclusive.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+
+__all__ = [
+    "NO_NUMBER",
+    "count_lines",
+    "find_byte",
+    "find_key",
+    "find_piece",
+    "find_separator",
+    "frames_end",
+    "parse_number",
+    "parse_time",
+    "remember_piece",
+    "skip_blanks",
+    "word_start",
+]
+
+NO_NUMBER = -2
+"""Result of :func:`parse_number` and :func:`parse_time` for text that is none."""
+
+_FRAMES = re.compile(rb"(?:(?:\t| ?=>)[^\n]*\n)*")
+_NOT_BLANK = re.compile(rb" *")
+_SCALE = tuple(10 ** (9 - digits) for digits in range(10))
+_TIME_LIMIT = 9 * 10**18
+_MOST_SECOND_DIGITS = 18
+
+
+def find_byte(data: bytes, byte: int, pos: int, end: int) -> int:
+    """Offset of the first ``byte`` in [pos, end), or -1."""
+    return data.find(byte, pos, end)
+
+
+def find_separator(data: bytes, pos: int, end: int) -> int:
+    """Offset of the first colon followed by a blank in [pos, end), or -1."""
+    return data.find(b": ", pos, end)
+
+
+def word_start(data: bytes, pos: int, end: int) -> int:
+    """Offset behind the last blank before ``end``, or ``pos`` when there is none."""
+    at = data.rfind(b" ", pos, end) + 1
+    return at if at else pos
+
+
+def skip_blanks(data: bytes, pos: int, end: int) -> int:
+    """Offset of the first byte in [pos, end) that is not a blank, or ``end``."""
+    match = _NOT_BLANK.match(data, pos, end)
+    return match.end() if match else pos
+
+
+def find_key(data: bytes, key: bytes, pos: int, end: int) -> int:
+    """Offset behind the four-byte ``key`` (``pfn=``) in [pos, end), or -1."""
+    at = data.find(key, pos, end)
+    return at + 4 if at >= 0 else -1
+
+
+def frames_end(data: bytes, pos: int, end: int) -> int:
+    """Offset behind the run of whole call-chain lines that begins at ``pos``."""
+    match = _FRAMES.match(data, pos, end)
+    return match.end() if match else pos
+
+
+def count_lines(data: bytes, pos: int, end: int) -> int:
+    """Line ends in [pos, end)."""
+    return data.count(b"\n", pos, end)
+
+
+def parse_number(data: bytes, pos: int, end: int, base: int) -> int:
+    """``0x1f`` or digits of ``base`` (10 or 16) as a signed 64-bit value, or NO_NUMBER."""
+    text = data[pos:end]
+    if not text.isalnum():
+        return -1 if text == b"-1" else NO_NUMBER
+    if text[:2] == b"0x":
+        text = text[2:]
+        base = 16
+    if len(text) > (16 if base == 16 else 19):
+        return NO_NUMBER
+    try:
+        value: int = int(text, base)
+    except ValueError:
+        return NO_NUMBER
+    return value if value < 1 << 63 else value - (1 << 64)
+
+
+def parse_time(data: bytes, pos: int, end: int) -> int:
+    """``1800.509956`` (1 to 9 decimals) in ns; bare digits as they are (a raw clock); NO_NUMBER."""
+    text = data[pos:end]
+    dot = text.find(b".")
+    if dot < 0:
+        return int(text) if text.isdigit() and len(text) <= _MOST_SECOND_DIGITS else NO_NUMBER
+    digits = text[:dot] + text[dot + 1 :]
+    decimals = len(text) - dot - 1
+    if not digits.isdigit() or not 1 <= decimals <= 9 or not 1 <= dot <= _MOST_SECOND_DIGITS:
+        return NO_NUMBER
+    time_ns = int(digits) * _SCALE[decimals]
+    return time_ns if time_ns < _TIME_LIMIT else NO_NUMBER
+
+
+def find_piece(index: dict[bytes, int], slots: array[int], data: bytes, pos: int, end: int) -> int:
+    """Number under which the bytes [pos, end) were remembered, or -1.
+
+    Interpreted, ``index`` is the table.  Compiled, ``slots`` is: open addressing over pairs of a
+    64-bit hash, which stands for the bytes, and the number (2**15 pieces collide with probability
+    below 1e-10).
+    """
+    return index.get(data[pos:end], -1)
+
+
+def remember_piece(  # noqa: PLR0917  # keywords would not inline in the compiled build
+    index: dict[bytes, int],
+    slots: array[int],
+    data: bytes,
+    pos: int,
+    end: int,
+    number: int,  # keyword arguments would not inline in the compiled build
+) -> None:
+    """Make :func:`find_piece` return ``number`` for these bytes."""
+    index[data[pos:end]] = number

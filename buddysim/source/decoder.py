@@ -1,0 +1,170 @@
+"""Decodes the repeated pieces of trace lines and keeps the tables their columns index."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from buddysim.kernel.allocator_function import is_allocator_function
+from buddysim.source.event import EventKind, Tables, TraceMeta
+from buddysim.source.fields import FieldReader
+from buddysim.source.frames import parse_frames, symbol_of
+from buddysim.source.heads import parse_head
+from buddysim.source.scanner import EVENT_IGNORED, EVENT_NONE, EVENT_OTHER, EVENT_STACK
+from buddysim.source.tracepoints import KIND_NAMES, TRACEPOINTS
+
+__all__ = ["CallerBy", "CallerNames", "LineDecoder"]
+
+CallerBy = Literal["function", "comm", "stack"]
+
+_EVENT_NAME = re.compile(r"(?:.*\s)?(?:\w+:)?([A-Za-z_]\w*):\s*")
+_LOST = re.compile(r"CPU:(\d+) \[(?:LOST )?(\d+) EVENTS(?: DROPPED)?\]")
+_ENTRIES = re.compile(r"# entries-in-buffer/entries-written: *(\d+)/(\d+)")
+_SITE = re.compile(r"call_site=(\S+)")
+_KNOWN_LINES = ("#", "cpus=", "version = ", "CPU ", "CPU:")
+
+
+class CallerNames:
+    """Who counts as the caller of a row: the function, the command or the whole chain."""
+
+    def __init__(self, tables: Tables, caller_by: CallerBy) -> None:
+        self._tables = tables
+        self._caller_by = caller_by
+        self._callers = {name: index for index, name in enumerate(tables.callers)}
+        self._tasks = {name: index for index, name in enumerate(tables.tasks)}
+        self._stacks = {frames: index for index, frames in enumerate(tables.stacks)}
+        self._names = {name: index for index, name in enumerate(tables.names)}
+
+    def caller(self, name: str) -> int:
+        """Index of a caller, new or known."""
+        return _intern(self._callers, self._tables.callers, name)
+
+    def task(self, comm: str, pid: int) -> int:
+        """Index of a task, ``comm-pid``."""
+        return _intern(self._tasks, self._tables.tasks, f"{comm}-{pid}")
+
+    def name(self, name: str) -> int:
+        """Index in ``Tables.names``."""
+        return _intern(self._names, self._tables.names, name)
+
+    def stack(self, frames: tuple[str, ...]) -> int:
+        """Index of a call chain, innermost frame first."""
+        index = self._stacks.get(frames)
+        if index is None:
+            index = len(self._tables.stacks)
+            self._stacks[frames] = index
+            self._tables.stacks.append(frames)
+        return index
+
+    def of_frames(self, frames: tuple[str, ...]) -> int:
+        """Caller that a chain names; 0 when it names none or callers go by command."""
+        if self._caller_by == "comm":
+            return 0
+        symbols = [symbol_of(frame) for frame in frames]
+        outside = 0
+        while outside < len(symbols) and is_allocator_function(symbols[outside]):
+            outside += 1
+        if outside == len(symbols):
+            return 0
+        if self._caller_by == "stack":
+            return self.caller(" < ".join(symbols[outside:]))
+        return self.caller(symbols[outside])
+
+    def of_site(self, site: str) -> int:
+        """Caller that a slab event's ``call_site`` names; 0 when it is only an address."""
+        symbol = symbol_of(site)
+        if self._caller_by == "comm" or (not symbol[:1].isalpha() and symbol[:1] != "_"):
+            return 0
+        if all(letter in "0123456789abcdef" for letter in symbol):
+            return 0
+        return self.caller(symbol)
+
+
+def _intern(index: dict[str, int], table: list[str], name: str) -> int:
+    number = index.get(name)
+    if number is None:
+        number = index[name] = len(table)
+        table.append(name)
+    return number
+
+
+class LineDecoder:
+    """The :class:`scanner.Decoder` of all text formats."""
+
+    def __init__(
+        self, meta: TraceMeta, tables: Tables, *, era: str, perf: bool, caller_by: CallerBy
+    ) -> None:
+        self._meta = meta
+        self._perf = perf
+        self._fields = FieldReader(era)
+        self._names = CallerNames(tables, caller_by)
+        self._lost_told = 0
+        self._lost_summed = 0
+
+    def _count_lost(self) -> None:
+        """The header and the notes between events speak of the same losses: take the larger."""
+        self._meta.lost_events = max(self._lost_told, self._lost_summed)
+
+    def head(self, text: bytes) -> tuple[int, int, int, int] | None:
+        """See :class:`scanner.Decoder`."""
+        head = parse_head(text, perf=self._perf)
+        if head is None:
+            return None
+        task = self._names.task(head.comm, head.pid)
+        return task, self._names.caller(head.comm), head.cpu, head.context
+
+    def event(self, text: bytes) -> tuple[int, int, int, int]:
+        """See :class:`scanner.Decoder`."""
+        other = int(EventKind.OTHER)
+        if text.startswith(b"<stack trace"):
+            return other, EVENT_STACK, 0, 0
+        match = _EVENT_NAME.fullmatch(_text(text))
+        if match is None:
+            ignored = EVENT_IGNORED if text.startswith(b"<user stack") else EVENT_NONE
+            return other, ignored, 0, 0
+        name = match[1]
+        if name in {"kernel_stack", "user_stack"}:
+            return other, EVENT_STACK if name == "kernel_stack" else EVENT_IGNORED, 0, 0
+        point = TRACEPOINTS.get(name)
+        if point is None:
+            return other, EVENT_OTHER, 0, self._names.name(name)
+        kind = int(point.kind)
+        if KIND_NAMES[kind] != name:
+            self._meta.kind_names[kind] = name
+        return kind, point.shape, int(point.kind is EventKind.ALLOC), 0
+
+    def tail(self, text: bytes) -> tuple[int, int, int, int] | None:
+        """See :class:`scanner.Decoder`."""
+        return self._fields.tail(_text(text))
+
+    def rare(self, kind: int, text: bytes) -> tuple[int, int, int, int] | None:
+        """See :class:`scanner.Decoder`."""
+        return self._fields.rare(kind, _text(text))
+
+    def site(self, text: bytes) -> int:
+        """See :class:`scanner.Decoder`."""
+        match = _SITE.search(_text(text))
+        return self._names.of_site(match[1].partition("/")[0]) if match else 0
+
+    def frames(self, text: bytes) -> tuple[int, int]:
+        """See :class:`scanner.Decoder`."""
+        frames = parse_frames(_text(text))
+        return self._names.stack(frames), self._names.of_frames(frames)
+
+    def odd_line(self, text: bytes) -> tuple[int, int] | None:
+        """See :class:`scanner.Decoder`."""
+        line = _text(text).strip()
+        lost = _LOST.fullmatch(line)
+        if lost is not None:
+            self._lost_told += int(lost[2])
+            self._count_lost()
+            return int(lost[2]), int(lost[1])
+        entries = _ENTRIES.fullmatch(line)
+        if entries is not None:
+            self._lost_summed = max(0, int(entries[2]) - int(entries[1]))
+            self._count_lost()
+        return (0, 0) if not line or line.startswith(_KNOWN_LINES) else None
+
+
+def _text(piece: bytes) -> str:
+    return piece.decode("utf-8", "backslashreplace")

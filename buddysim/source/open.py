@@ -1,0 +1,63 @@
+"""The one way in: a path becomes a :class:`Trace`, whatever the file is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from buddysim.errors import TraceError
+from buddysim.kernel.profile import profile_of
+from buddysim.source.decoder import CallerBy
+from buddysim.source.event import Trace
+from buddysim.source.sniff import Layout, sniff
+from buddysim.source.stream import ByteStream, open_stream
+from buddysim.source.text import TextTrace
+
+__all__ = ["open_trace"]
+
+
+def open_trace(path: str, *, profile: str | None = None, caller_by: CallerBy = "function") -> Trace:
+    """Open a recording or a script.
+
+    ``profile`` overrides the kernel era that the text implies (decimal pfns, migratetype numbers,
+    gfp names).  ``caller_by`` says who counts as the caller: the first function of the call chain
+    outside the allocator (without chains, the command), the command, or the whole chain.
+
+    Raises TraceError for what cannot be read as a trace, ConfigError for an unknown profile.
+    """
+    if path.endswith((".trace", ".trace.gz")):
+        return _open_script(path)
+    if path.endswith((".oracle.gz", ".jsonl.gz", ".oracle", ".jsonl")):
+        raise TraceError(
+            "is an oracle recording, not a trace", path=path, hint="use: buddysim verify DIR"
+        )
+    stream = open_stream(path)
+    try:
+        layout = sniff(stream.head, path)
+        if profile is not None:
+            era = profile_of(profile).name
+            layout = replace(
+                layout, profile=era, reason=f"{layout.reason}; profile {era} by request"
+            )
+        return _reader(stream, layout, caller_by)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _reader(stream: ByteStream, layout: Layout, caller_by: CallerBy) -> Trace:
+    if layout.format == "script":
+        stream.close()
+        return _open_script(stream.path)
+    if layout.format == "trace-dat":
+        raise TraceError(
+            "is a binary trace.dat of trace-cmd",
+            path=stream.path,
+            hint=f"convert it: trace-cmd report -t -i {stream.path} > trace.txt",
+        )
+    return TextTrace(stream, layout, caller_by=caller_by)
+
+
+def _open_script(path: str) -> Trace:
+    from buddysim.source.script import open_script
+
+    return open_script(path)

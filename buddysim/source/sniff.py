@@ -1,0 +1,145 @@
+"""What kind of file is this, from which kernel, and how do we know?
+
+Only the first block is looked at.  Everything found here can be overridden with ``--profile``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from buddysim.errors import TraceError
+from buddysim.source.heads import parse_head
+
+__all__ = ["DEFAULT_PROFILE", "Layout", "sniff"]
+
+DEFAULT_PROFILE = "6.12"
+_LINES_LOOKED_AT = 3000
+_TIMED = re.compile(rb"(.*? )(\d+(?:\.\d+)?): +(\S.*)")
+_PFN = re.compile(rb"\bpfn=(0x)?[0-9a-f]")
+_MOVABLE_TYPE = re.compile(
+    rb"migratetype=([12]) gfp_flags=(?:GFP_HIGHUSER_MOVABLE|\S*\bGFP_MOVABLE\b|\S*__GFP_MOVABLE)"
+)
+_MAGIC = (
+    (b"BSTRACE", "packed"),
+    (b"PERFILE2", "perf-data"),
+    (b"2ELIFREP", "perf-data"),
+    (b"\x17\x08Dtracing", "trace-dat"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Format and kernel era of a file, with the reasons."""
+
+    format: str
+    """``ftrace``, ``trace-cmd``, ``perf-script``, ``script``, ``packed``, ``perf-data``,
+    ``trace-dat``."""
+    profile: str = ""
+    reason: str = ""
+    """One line for ``inspect``."""
+
+
+def sniff(head: bytes, path: str) -> Layout:
+    """Recognise a file by its first block.  Raises TraceError saying what was found instead."""
+    for magic, name in _MAGIC:
+        if head.startswith(magic):
+            return Layout(name, reason=f"begins with the magic of a {name} file")
+    if b"\0" in head:
+        raise TraceError(
+            f"binary data of no known kind, begins with {head[:8].hex(' ')}",
+            path=path,
+            expected="ftrace, perf script or trace-cmd report text, perf.data, .bst, .trace",
+        )
+    _refuse_known_strangers(head, path)
+    lines = head.split(b"\n")[:_LINES_LOOKED_AT]
+    if any(line.lstrip().startswith(b"@") for line in lines[:50]):
+        return Layout("script", reason="has @directives of the script format")
+    return _sniff_text(lines, path)
+
+
+def _refuse_known_strangers(head: bytes, path: str) -> None:
+    """Files of ours, and of the kernel's, that are no traces but have a verb of their own."""
+    if head.startswith((b"# buddysim-oracle", b'{"op"')):
+        raise TraceError(
+            "is an oracle recording, not a trace", path=path, hint="use: buddysim verify DIR"
+        )
+    if b"latency trace v" in head[:400]:
+        raise TraceError(
+            "was written with ftrace's latency-format option, which loses the event text",
+            path=path,
+            hint="record again after: echo 0 > options/latency-format",
+        )
+    if b"page allocation failure" in head:
+        raise TraceError(
+            "is a kernel log, not a trace", path=path, hint="use: buddysim explain FILE"
+        )
+
+
+def _sniff_text(lines: list[bytes], path: str) -> Layout:
+    perf = arrow = flagged = 0
+    texts = []
+    for line in lines:
+        match = _TIMED.match(line)
+        if match is None:
+            continue
+        head = parse_head(match[1], perf=False)
+        if head is not None:
+            arrow += 1
+            flagged += not head.context & 64
+        elif parse_head(match[1], perf=True) is not None:
+            perf += 1
+        else:
+            continue
+        texts.append(match[3])
+    if not perf and not arrow:
+        raise _nothing_found(lines, path)
+    profile, why = _era(texts, lines)
+    if perf > arrow:
+        return Layout("perf-script", profile, f"comm pid [cpu] time: event lines; {why}")
+    flags = "flags column" if flagged else "no flags column"
+    if any(line.startswith((b"cpus=", b"version =")) for line in lines[:5]):
+        return Layout("trace-cmd", profile, f"cpus= header of trace-cmd report; {flags}; {why}")
+    return Layout("ftrace", profile, f"comm-pid [cpu] time: event lines, {flags}; {why}")
+
+
+def _nothing_found(lines: list[bytes], path: str) -> TraceError:
+    told = [line for line in lines if line.strip() and not line.startswith(b"#")]
+    found = repr(told[0][:60].decode("utf-8", "replace")) if told else "only comments"
+    return TraceError(
+        f"no trace event in the first {len(lines)} lines; found {found}",
+        path=path,
+        expected="ftrace, perf script or trace-cmd report text, perf.data, .bst or a script",
+    )
+
+
+def _era(texts: list[bytes], lines: list[bytes]) -> tuple[str, str]:
+    """Newest profile that prints events like these, and why."""
+    text = b"\n".join(texts)
+    pfn = _PFN.search(text)
+    if pfn is None:
+        five = any(b"migrate-disable" in line for line in lines[:12])
+        return (DEFAULT_PROFILE, "5 flags") if five else ("", "no page events in the first block")
+    if pfn[1]:
+        if b"__GFP_ATOMIC" in text:
+            return "6.1", "hex pfn, __GFP_ATOMIC in masks: 5.16 to 6.2"
+        if b"__GFP_ZERO|__GFP_COMP" in text:
+            return "6.18", "hex pfn, gfp names in bit order: newer than 6.12"
+        return DEFAULT_PROFILE, "hex pfn: 5.16 or newer"
+    return _decimal_era(text)
+
+
+def _decimal_era(text: bytes) -> tuple[str, str]:
+    if b"mm_page_free_direct" in text or b"mm_pagevec_free" in text:
+        return "2.6.32", "decimal pfn, mm_page_free_direct or mm_pagevec_free: before 3.3"
+    movable = _MOVABLE_TYPE.search(text)
+    if movable is not None and movable[1] == b"2":
+        return "3.13", "decimal pfn, movable pages have migratetype 2: before 4.4"
+    if b"__GFP_" in text:
+        return "4.19", "decimal pfn, gfp names with underscores: 4.6 to 5.15"
+    if b"GFP_KSWAPD_RECLAIM" in text or b"GFP_DIRECT_RECLAIM" in text or movable is not None:
+        return (
+            "4.4",
+            "decimal pfn, old gfp names, movable pages have migratetype 1: 4.4, 4.5",
+        )
+    return "4.19", "decimal pfn, nothing older to see: taken for 4.6 to 5.15"

@@ -1,0 +1,84 @@
+"""Readers of ftrace, perf script and trace-cmd text: blocks through the scanner into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+from buddysim.errors import TraceError
+from buddysim.source.decoder import CallerBy, LineDecoder
+from buddysim.source.event import EventBatch, Tables, TraceMeta
+from buddysim.source.scanner import Scanner
+from buddysim.source.sniff import DEFAULT_PROFILE, Layout
+from buddysim.source.stream import ByteStream
+
+__all__ = ["TextTrace"]
+
+_LONGEST_LINE = 1 << 20
+"""A longer run of bytes without a line end is damage and skipped, to bound memory."""
+
+
+class TextTrace:
+    """A :class:`Trace` over text.  ``batches`` may be consumed once."""
+
+    def __init__(self, stream: ByteStream, layout: Layout, *, caller_by: CallerBy) -> None:
+        self._stream = stream
+        how = f", {stream.compression}" if stream.compression else ""
+        self.meta = TraceMeta(
+            path=stream.path,
+            format=layout.format,
+            layout=layout.reason + how,
+            profile=layout.profile,
+        )
+        self.tables = Tables()
+        perf = layout.format == "perf-script"
+        decoder = LineDecoder(
+            self.meta,
+            self.tables,
+            era=layout.profile or DEFAULT_PROFILE,
+            perf=perf,
+            caller_by=caller_by,
+        )
+        self._scanner = Scanner(decoder, perf)
+
+    def batches(self) -> Iterator[EventBatch]:
+        """Rows in the order of the file.  Raises TraceError when the file holds no event."""
+        rest = b""
+        try:
+            for block in self._stream.blocks():
+                rest = yield from self._scan(rest + block if rest else block, final=False)
+                if len(rest) > _LONGEST_LINE:
+                    rest = b""
+                    self._scanner.skipped += 1
+            rest = yield from self._scan(rest, final=True)
+        finally:
+            self._stream.close()
+        if rest:
+            # Its end is missing, so its numbers may be cut: better no event than a wrong one.
+            self.meta.truncated = True
+            self._scanner.lines += 1
+            self._scanner.skipped += 1
+        yield self._take(final=True)
+        if not self._scanner.first:
+            raise self._no_event()
+
+    def _scan(self, text: bytes, *, final: bool) -> Generator[EventBatch, None, bytes]:
+        """Yield full batches from ``text``; return the bytes that need more of the file."""
+        scanner = self._scanner
+        pos = scanner.scan(text, 0, final)
+        while scanner.full():
+            yield self._take(final=False)
+            pos = scanner.scan(text, pos, final)
+        return text[pos:]
+
+    def _take(self, *, final: bool) -> EventBatch:
+        batch = self._scanner.take(final)
+        self.meta.lines = self._scanner.lines
+        self.meta.skipped_lines = self._scanner.skipped
+        return batch
+
+    def _no_event(self) -> TraceError:
+        return TraceError(
+            f"{self.meta.format} text of {self.meta.lines} lines without any event",
+            path=self.meta.path,
+            hint="enable events/kmem/mm_page_alloc and mm_page_free before recording",
+        )
