@@ -21,6 +21,7 @@ __all__ = [
     "lowmem_kbytes",
     "lowmem_reserve",
     "min_free_kbytes_default",
+    "pressure_stat_threshold",
     "stat_threshold",
     "thp_min_free_kbytes",
     "totalreserve",
@@ -146,6 +147,14 @@ def stat_threshold(managed: int, ncpus: int) -> int:
     """Pages by which one cpu's free count may lag (3.6), at most 125."""
     memory = managed >> 15
     return min(_STAT_THRESHOLD_MAX, 2 * ncpus.bit_length() * (1 + memory.bit_length()))
+
+
+def pressure_stat_threshold(marks: Watermarks, ncpus: int) -> int:
+    """The smaller lag allowed while kswapd runs: drift stays within low - min; 1..125.
+
+    Not in the fact sheet; recordings taken under pressure show it.
+    """
+    return max(1, min(_STAT_THRESHOLD_MAX, (marks.low - marks.min) // ncpus))
 
 
 def drift_mark(marks: Watermarks, ncpus: int, threshold: int) -> int:
