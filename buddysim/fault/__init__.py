@@ -1,1 +1,1 @@
-"""Fault injection as the kernel does it."""
+"""Fault injection: the kernel's attributes, fail-nth, and how plausible an injection was."""
