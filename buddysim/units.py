@@ -47,7 +47,7 @@ def parse_bytes(text: str) -> int:
 
 
 def format_bytes(nr_bytes: int) -> str:
-    """Bytes as the largest unit that keeps it exact, else with one decimal (``64M``, ``1.4G``)."""
+    """Bytes in the largest unit that fits, with one decimal unless whole (``64M``, ``1.4G``)."""
     for suffix in "TGMK":
         unit = _BYTE_UNITS[suffix]
         if nr_bytes >= unit:
