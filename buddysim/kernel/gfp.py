@@ -44,6 +44,18 @@ _KSWAPD = int(Gfp.KSWAPD_RECLAIM)
 _NO_KSWAPD = int(Gfp.NO_KSWAPD)
 _RETRY = int(Gfp.REPEAT | Gfp.RETRY_MAYFAIL)
 _MASK_END = 1 << 32
+_BEFORE_ATOMIC_BIT = frozenset(
+    {
+        "GFP_HIGH",
+        "GFP_HIGHUSER",
+        "GFP_HIGHUSER_MOVABLE",
+        "GFP_KERNEL",
+        "GFP_NOFS",
+        "GFP_NOIO",
+        "GFP_TEMPORARY",
+        "GFP_USER",
+    }
+)
 
 
 def _canonical_bit(name: str) -> int:
@@ -199,8 +211,7 @@ def _follows_old_table(earlier: tuple[str, ...]) -> bool:
     It is the bit when a word stands before it that the table prints after the composite, or one
     that has already used up the reclaim bits that the composite needs.
     """
-    before = {"GFP_HIGH", "GFP_KERNEL", "GFP_NOFS", "GFP_USER", "GFP_HIGHUSER", "GFP_TEMPORARY"}
-    return any(word in before or word == "GFP_HIGHUSER_MOVABLE" for word in earlier)
+    return any(word in _BEFORE_ATOMIC_BIT for word in earlier)
 
 
 def _hex(word: str, column: int) -> int:
