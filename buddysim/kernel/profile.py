@@ -29,8 +29,10 @@ class Profile:
     gfp_era: str
     """Column of the GFP tables (fact sheet 4.1)."""
     migratetype_numbering: Literal["old", "new"]
-    watermark_rule: Literal["loop", "loop-cma", "list", "list-oom", "free-highatomic"]
-    """Section 3.4, 3.5.  ``loop``: small blocks excluded order by order."""
+    watermark_rule: Literal[
+        "loop", "loop-cma", "list", "list-oom", "min-reserve", "free-highatomic"
+    ]
+    """Section 3.4, 3.5.  ``min-reserve``: today's rights, but all reserved highatomic subtracted.  ``loop``: small blocks excluded order by order."""
     min_free_kbytes_max: int
     spacing: Literal["share", "delta"]
     """low = min + share/4, or min + max(share/4, scale factor)."""
@@ -190,9 +192,11 @@ _6_1 = replace(
     _4_19,
     name="6.1",
     since=(5, 0),
-    provenance="fact sheet 17; read in 6.1-rc7; 5.0..6.2 share its GFP column, while its pcp "
+    provenance="fact sheet 17; read in 6.1-rc7, reserve rights as recorded on long-term 6.1.192 "
+    "(which carries 6.3's); 5.0..6.2 share its GFP column, while its pcp "
     "orders (5.13), hex pfn (5.16) and 10 s rate limit (5.5) are newer than its first releases",
     gfp_era="6.1",
+    watermark_rule="min-reserve",
     min_free_kbytes_max=262144,
     has_boost=True,
     has_promo=True,

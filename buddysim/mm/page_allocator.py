@@ -1,0 +1,242 @@
+"""The fast path: one pass over a zonelist, and frees by pfn (fact sheet 5.1).
+
+The slow path is rare and lives in ``slow_path.py``.  Hot and compiled; see the sibling ``.pxd``.
+"""
+
+from __future__ import annotations
+
+from buddysim.mm.fallback import (
+    ALLOC_CMA,
+    ALLOC_HIGHATOMIC,
+    ALLOC_KSWAPD,
+    ALLOC_NO_WATERMARKS,
+    ALLOC_NOFRAGMENT,
+    ALLOC_NON_BLOCK,
+)
+from buddysim.mm.zone import Zone
+
+__all__ = ["PageAllocator"]
+
+_ALLOC_NO_WATERMARKS = ALLOC_NO_WATERMARKS
+_ALLOC_NON_BLOCK = ALLOC_NON_BLOCK
+_ALLOC_NOFRAGMENT = ALLOC_NOFRAGMENT
+_ALLOC_HIGHATOMIC = ALLOC_HIGHATOMIC
+_ALLOC_KSWAPD = ALLOC_KSWAPD
+_ALLOC_CMA = ALLOC_CMA
+_WMARK_MASK = 3
+_WMARK_LOW = 1
+_WMARK_HIGH = 2
+_GFP_DMA = 0x1
+_GFP_HIGHMEM = 0x2
+_GFP_DMA32 = 0x4
+_GFP_MOVABLE = 0x8
+_GFP_KSWAPD_RECLAIM = 0x800
+_GFP_THISNODE = 0x200000
+_CLASS_DMA = 0
+_CLASS_DMA32 = 1
+_CLASS_NORMAL = 2
+_CLASS_HIGHMEM = 3
+_CLASS_MOVABLE = 4
+_MOVABLE = 1
+_RULE_MIN_RESERVE = 4
+_MAX_ORDER = 10
+
+
+class PageAllocator:
+    """Zones, zonelists and the attempt that usually succeeds.  GFP masks are canonical."""
+
+    def __init__(self, zones: list[Zone], zonelists: list[list[Zone]], nr_nodes: int) -> None:
+        """``zonelists[2 * node]`` falls back to other nodes, ``[2 * node + 1]`` does not."""
+        self.zones = zones
+        self.zonelists = zonelists
+        self.nr_nodes = nr_nodes
+        self.nofragment = True
+        self.high_mark_hint = True
+        self.has_dma32 = True
+        self.has_highmem = False
+        self.grouping_disabled = False
+        self.tracks_lru = False
+        self.boost_wakes = 0
+        self.zone_tried = 0
+
+    def class_index(self, gfp: int) -> int:
+        """Highest zone index a mask allows (fact sheet 2.2)."""
+        if gfp & 0xF == 0:
+            return _CLASS_NORMAL
+        if gfp & _GFP_DMA:
+            return _CLASS_DMA
+        if gfp & _GFP_DMA32:
+            return _CLASS_DMA32 if self.has_dma32 else _CLASS_NORMAL
+        if gfp & _GFP_HIGHMEM:
+            if gfp & _GFP_MOVABLE:
+                return _CLASS_MOVABLE
+            if self.has_highmem:
+                return _CLASS_HIGHMEM
+        return _CLASS_NORMAL
+
+    def migratetype_of(self, gfp: int) -> int:
+        """Canonical migratetype a mask asks for (fact sheet 4.7)."""
+        if self.grouping_disabled:
+            return 0
+        return (gfp >> 3) & 3
+
+    def fast_flags(self, gfp: int, zonelist: list[Zone], class_index: int) -> int:
+        """Alloc flags of the first attempt: LOW mark, KSWAPD, CMA, NOFRAGMENT (6.4)."""
+        flags = _WMARK_LOW | (gfp & _GFP_KSWAPD_RECLAIM)
+        if (gfp >> 3) & 3 == _MOVABLE:
+            flags |= _ALLOC_CMA
+        if self.nofragment and self.has_dma32:
+            for zone in zonelist:
+                if zone.zone_index <= class_index:
+                    if zone.zone_index == _CLASS_NORMAL and (
+                        self.nr_nodes == 1 or self.node_has_dma32(zone.node)
+                    ):
+                        flags |= _ALLOC_NOFRAGMENT
+                    break
+        return flags
+
+    def node_has_dma32(self, node: int) -> bool:
+        """Is the node's DMA32 zone populated?"""
+        for zone in self.zones:
+            if zone.node == node and zone.zone_index == _CLASS_DMA32:
+                return zone.managed > 0
+        return False
+
+    def zonelist_of(self, gfp: int, node: int) -> list[Zone]:
+        """The fallback order a request walks."""
+        return self.zonelists[2 * node + (1 if gfp & _GFP_THISNODE else 0)]
+
+    def alloc_fast(self, order: int, gfp: int, cpu: int, node: int) -> int:
+        """The first attempt of a request, at the low mark; pfn or -1."""
+        zonelist = self.zonelist_of(gfp, node)
+        class_index = self.class_index(gfp)
+        flags = self.fast_flags(gfp, zonelist, class_index)
+        return self.get_page(
+            order, self.migratetype_of(gfp), class_index, flags, zonelist, cpu
+        )
+
+    def get_page(
+        self,
+        order: int,
+        migratetype: int,
+        class_index: int,
+        alloc_flags: int,
+        zonelist: list[Zone],
+        cpu: int,
+    ) -> int:
+        """One zonelist pass (repeated without NOFRAGMENT when that was in force); pfn or -1."""
+        while True:
+            pfn = self.scan_zones(order, migratetype, class_index, alloc_flags, zonelist, cpu)
+            if pfn >= 0 or not alloc_flags & _ALLOC_NOFRAGMENT:
+                return pfn
+            alloc_flags &= ~_ALLOC_NOFRAGMENT
+
+    def scan_zones(
+        self,
+        order: int,
+        migratetype: int,
+        class_index: int,
+        alloc_flags: int,
+        zonelist: list[Zone],
+        cpu: int,
+    ) -> int:
+        """Try each allowed zone once; pfn or -1.  NOFRAGMENT stops before a remote node."""
+        preferred_node = -1
+        for zone in zonelist:
+            if zone.zone_index > class_index:
+                continue
+            if preferred_node < 0:
+                preferred_node = zone.node
+            elif alloc_flags & _ALLOC_NOFRAGMENT and zone.node != preferred_node:
+                return -1
+            if not self.zone_passes(zone, order, class_index, alloc_flags):
+                continue
+            index = zone.rmqueue_zone(cpu, order, migratetype, alloc_flags)
+            if zone.boosted_flag and alloc_flags & _ALLOC_KSWAPD:
+                zone.boosted_flag = False
+                self.boost_wakes += 1
+            if index >= 0:
+                zone.pgalloc += 1 << order
+                if alloc_flags & self.reserve_right(zone, order):
+                    zone.reserve_highatomic(index, order)
+                if self.tracks_lru and migratetype == _MOVABLE:
+                    zone.mark_movable(index, order, 1)
+                return index + zone.base
+        return -1
+
+    def zone_passes(self, zone: Zone, order: int, class_index: int, alloc_flags: int) -> bool:
+        """The watermark test of one zone, with the high-mark hint of 6.7+."""
+        if self.high_mark_hint and not zone.below_high:
+            if zone.watermark_fast(order, zone.wmark(_WMARK_HIGH), class_index, alloc_flags):
+                return True
+            zone.below_high = True
+        mark = zone.wmark(alloc_flags & _WMARK_MASK)
+        if zone.watermark_fast(order, mark, class_index, alloc_flags):
+            return True
+        return alloc_flags & _ALLOC_NO_WATERMARKS != 0
+
+    def reserve_right(self, zone: Zone, order: int) -> int:
+        """The alloc flag whose holder makes its pageblock highatomic on success (6.6)."""
+        if zone.watermark_rule >= _RULE_MIN_RESERVE:
+            return _ALLOC_HIGHATOMIC
+        return _ALLOC_NON_BLOCK if order > 0 and zone.highatomic_rule == 1 else 0
+
+    def zone_of(self, pfn: int) -> Zone | None:
+        """The zone that spans a pfn, or None."""
+        for zone in self.zones:
+            if zone.start_pfn <= pfn < zone.end_pfn:
+                return zone
+        return None
+
+    def free_pages(self, pfn: int, order: int, cpu: int = 0) -> bool:
+        """Free a block; False when no zone spans it.  The caller vouches that it is in use."""
+        zone = self.zone_of(pfn)
+        if zone is None:
+            return False
+        zone.free_block(cpu, pfn - zone.base, order)
+        return True
+
+    def take_pages(self, pfn: int, order: int) -> int:
+        """Recorded placement: take exactly this block; pages that were free, -1 = no zone."""
+        zone = self.zone_of(pfn)
+        if zone is None:
+            return -1
+        return zone.take_pages(pfn - zone.base, order)
+
+    def bulk(self, nr_pages: int, gfp: int, cpu: int, node: int) -> list[int]:
+        """alloc_pages_bulk: order-0 pages straight from one zone's pcp list; pfns, maybe fewer.
+
+        Falls back to a single ordinary request where no local zone passes low + nr_pages.
+        """
+        zonelist = self.zonelist_of(gfp, node)
+        class_index = self.class_index(gfp)
+        migratetype = self.migratetype_of(gfp)
+        flags = _WMARK_LOW | (_ALLOC_CMA if migratetype == _MOVABLE else 0)
+        pfns: list[int] = []
+        preferred_node = -1
+        preferred_class = class_index
+        for zone in zonelist if nr_pages > 1 else []:
+            if zone.zone_index > class_index:
+                continue
+            if preferred_node < 0:
+                preferred_node = zone.node
+                preferred_class = zone.zone_index
+            elif zone.node != preferred_node:
+                break
+            mark = zone.wmark(_WMARK_LOW) + nr_pages
+            if zone.watermark_fast(0, mark, preferred_class, flags):
+                self.bulk_from(zone, nr_pages, migratetype, flags, cpu, pfns)
+                break
+        return pfns
+
+    def bulk_from(
+        self, zone: Zone, nr_pages: int, migratetype: int, flags: int, cpu: int, pfns: list[int]
+    ) -> None:
+        """Pop up to ``nr_pages`` pages of one pcp list into ``pfns``."""
+        zone.cpu = cpu
+        while len(pfns) < nr_pages:
+            index = zone.pcp_pop(cpu, 0, migratetype, flags)
+            if index < 0:
+                return
+            zone.pgalloc += 1
+            pfns.append(index + zone.base)

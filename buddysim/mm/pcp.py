@@ -1,0 +1,335 @@
+"""Per-cpu page lists: refill, pop, push, release (fact sheet 7).
+
+Three sizing rules by era: ``fixed`` high of 6 batches (..4.19), ``low`` (a fixed share of the low
+mark, 6.1), ``dynamic`` (6.7+).  Hot and compiled; see the sibling ``.pxd``.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from buddysim.mm.fallback import FallbackArea
+from buddysim.mm.free_area import PCP_LISTS
+
+__all__ = [
+    "PCP_DYNAMIC",
+    "PCP_FIXED",
+    "PCP_FREE_HIGH_BATCH",
+    "PCP_LOW",
+    "PCP_PREV_FREE_HIGH_ORDER",
+    "PCP_SINGLE",
+    "PcpArea",
+]
+
+PCP_FIXED = 0
+PCP_LOW = 1
+PCP_DYNAMIC = 2
+PCP_SINGLE = 3
+"""2.6.25: one list per cpu, searched for a page of the wanted type."""
+PCP_PREV_FREE_HIGH_ORDER = 1
+PCP_FREE_HIGH_BATCH = 2
+PCP_BATCH_SCALE_MAX = 5
+
+_PCP_FIXED = PCP_FIXED
+_PCP_LOW = PCP_LOW
+_PCP_DYNAMIC = PCP_DYNAMIC
+_PCP_SINGLE = PCP_SINGLE
+_PREV_FREE_HIGH_ORDER = PCP_PREV_FREE_HIGH_ORDER
+_FREE_HIGH_BATCH = PCP_FREE_HIGH_BATCH
+_SCALE_MAX = PCP_BATCH_SCALE_MAX
+_PCP_HEAD = -2
+_NOT_HEAD = -1
+_NR_PCP_LISTS = PCP_LISTS
+_THP_ORDER = 9
+_THP_LIST = 12
+_MOVABLE = 1
+_ISOLATE = 5
+_PCPTYPES = 3
+
+
+class PcpArea(FallbackArea):
+    """Buddy lists with per-cpu caches in front of them."""
+
+    def __init__(self, start_pfn: int, nr_pages: int, pageblock_order: int, nr_cpus: int) -> None:
+        super().__init__(start_pfn, nr_pages, pageblock_order, nr_cpus)
+        self.pcp_rule = _PCP_DYNAMIC
+        self.pcp_max_order = 3
+        self.pcp_thp = True
+        self.reclaim_active = False
+        self.below_high = False
+        self.drain_count = 0
+        zeros = bytes(4 * nr_cpus)
+        self.pcp_count = array("i", zeros)
+        self.pcp_batch = array("i", zeros)
+        self.pcp_high = array("i", zeros)
+        self.pcp_high_min = array("i", zeros)
+        self.pcp_high_max = array("i", zeros)
+        self.pcp_alloc_factor = array("i", zeros)
+        self.pcp_free_count = array("i", zeros)
+        self.pcp_flags = array("i", zeros)
+
+    def pcp_allowed(self, order: int) -> bool:
+        """Is this order cached per cpu?"""
+        return order <= self.pcp_max_order or (order == _THP_ORDER and self.pcp_thp)
+
+    def pindex_of(self, order: int, migratetype: int) -> int:
+        """List number for an order and type: order*3 + type, or one of the two THP lists."""
+        if order > 3:
+            return _THP_LIST + (1 if migratetype == _MOVABLE else 0)
+        return order * 3 + migratetype
+
+    def pindex_order(self, pindex: int) -> int:
+        """Order of the blocks on a pcp list."""
+        return _THP_ORDER if pindex >= _THP_LIST else pindex // 3
+
+    def clamp_high(self, cpu: int) -> int:
+        """Bring a cpu's high into [high_min, high_max] and return it."""
+        high = self.pcp_high[cpu]
+        high = min(max(high, self.pcp_high_min[cpu]), self.pcp_high_max[cpu])
+        self.pcp_high[cpu] = high
+        return high
+
+    def nr_pcp_alloc(self, cpu: int, order: int) -> int:
+        """Blocks to refill with, updating high and alloc_factor (fact sheet 7.3)."""
+        base = self.pcp_batch[cpu]
+        if self.pcp_rule != _PCP_DYNAMIC:
+            return max(base >> order, 2) if base > 1 else base
+        high_min = self.pcp_high_min[cpu]
+        high_max = self.pcp_high_max[cpu]
+        high = self.clamp_high(cpu)
+        if high < base:
+            return 1
+        batch = base if order else base << self.pcp_alloc_factor[cpu]
+        if high_min != high_max and not self.below_high:
+            high = min(high + batch, high_max)
+            self.pcp_high[cpu] = high
+        if order == 0:
+            most = max(high - self.pcp_count[cpu] - base, base)
+            if batch <= most and self.pcp_alloc_factor[cpu] < _SCALE_MAX:
+                self.pcp_alloc_factor[cpu] += 1
+            batch = min(batch, most)
+        return max(batch >> order, 2) if batch > 1 else batch
+
+    def refill(self, cpu: int, order: int, migratetype: int, alloc_flags: int, head: int) -> None:
+        """Move blocks from the buddy lists to the tail of an empty pcp list."""
+        want = self.nr_pcp_alloc(cpu, order)
+        got = 0
+        self.mode = 0
+        while got < want:
+            index = self.rmqueue(order, migratetype, alloc_flags)
+            if index < 0:
+                break
+            self.list_add_tail(index, head)
+            self.set_order(index, _PCP_HEAD - order)
+            got += 1
+        self.pcp_count[cpu] += got << order
+
+    def pcp_pop(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
+        """First block of a pcp list, refilled when empty; index or -1."""
+        head = self.pcp_head(cpu, self.pindex_of(order, migratetype))
+        if self.next[head] == head:
+            self.refill(cpu, order, migratetype, alloc_flags, head)
+            if self.next[head] == head:
+                return -1
+        index = self.next[head]
+        self.list_del(index)
+        self.set_order(index, _NOT_HEAD)
+        self.pcp_count[cpu] -= 1 << order
+        return index
+
+    def rmqueue_pcplist(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
+        """An allocation through the pcp lists; index or -1."""
+        if self.pcp_rule == _PCP_SINGLE:
+            return self.pcp_search(cpu, migratetype, alloc_flags)
+        if self.pcp_rule != _PCP_FIXED:
+            self.pcp_free_count[cpu] >>= 1
+        return self.pcp_pop(cpu, order, migratetype, alloc_flags)
+
+    def pcp_search(self, cpu: int, migratetype: int, alloc_flags: int) -> int:
+        """2.6.25: the first page of the wanted type, else refill and take the head; or -1."""
+        head = self.pcp_head(cpu, 0)
+        if self.next[head] == head:
+            self.refill(cpu, 0, migratetype, alloc_flags, head)
+        index = self.next[head]
+        while index != head and self.type_of[index] != migratetype:
+            index = self.next[index]
+        if index == head:
+            self.refill(cpu, 0, migratetype, alloc_flags, head)
+            index = self.next[head]
+            if index == head:
+                return -1
+        self.list_del(index)
+        self.set_order(index, _NOT_HEAD)
+        self.pcp_count[cpu] -= 1
+        return index
+
+    def pcp_push(self, cpu: int, index: int, order: int) -> None:
+        """Free one cacheable block to its cpu's lists, releasing a batch when high is reached."""
+        block_type = self.pageblock[index >> self.pageblock_order]
+        if self.type_stored:
+            self.set_type(index, block_type)
+        migratetype = block_type
+        if migratetype >= _PCPTYPES:
+            if migratetype == _ISOLATE:
+                self.free_one_page(index, order, migratetype, False)
+                return
+            migratetype = _MOVABLE
+        pindex = 0
+        if self.pcp_rule != _PCP_SINGLE:
+            pindex = self.pindex_of(order, migratetype)
+        self.list_add(index, self.pcp_head(cpu, pindex))
+        self.set_order(index, _PCP_HEAD - order)
+        self.pcp_count[cpu] += 1 << order
+        if self.pcp_rule == _PCP_DYNAMIC:
+            self.release_dynamic(cpu, order, pindex)
+        elif self.pcp_rule == _PCP_LOW:
+            self.release_low(cpu, order, pindex)
+        elif self.pcp_count[cpu] >= self.pcp_high[cpu]:
+            if self.pcp_rule == _PCP_SINGLE:
+                self.free_pcppages_bulk(cpu, self.pcp_batch[cpu], 0)
+            else:
+                self.free_pcppages_rotating(cpu, self.pcp_batch[cpu])
+
+    def release_dynamic(self, cpu: int, order: int, pindex: int) -> None:
+        """6.7+: heuristics of a free, then release if count reached high (fact sheet 7.4)."""
+        self.pcp_alloc_factor[cpu] >>= 1
+        batch = self.pcp_batch[cpu]
+        free_high = False
+        if 0 < order <= 3:
+            free_high = (
+                self.pcp_free_count[cpu] >= batch
+                and self.pcp_flags[cpu] & _PREV_FREE_HIGH_ORDER != 0
+                and (
+                    self.pcp_flags[cpu] & _FREE_HIGH_BATCH == 0 or self.pcp_count[cpu] >= batch
+                )
+            )
+            self.pcp_flags[cpu] |= _PREV_FREE_HIGH_ORDER
+        elif self.pcp_flags[cpu] & _PREV_FREE_HIGH_ORDER:
+            self.pcp_flags[cpu] &= ~_PREV_FREE_HIGH_ORDER
+        if self.pcp_free_count[cpu] < batch << _SCALE_MAX:
+            self.pcp_free_count[cpu] += 1 << order
+        high = self.nr_pcp_high(cpu, batch, free_high)
+        if self.pcp_count[cpu] >= high:
+            self.free_pcppages_bulk(cpu, self.nr_pcp_free(cpu, batch, high, free_high), pindex)
+            if self.below_high and self.above_high_mark():
+                self.below_high = False
+
+    def nr_pcp_high(self, cpu: int, batch: int, free_high: bool) -> int:
+        """Effective high for this free, adapting the stored one."""
+        high_min = self.pcp_high_min[cpu]
+        high_max = self.pcp_high_max[cpu]
+        high = self.clamp_high(cpu)
+        if high == 0:
+            return 0
+        if free_high:
+            self.pcp_high[cpu] = max(high - (batch << _SCALE_MAX), high_min)
+            return 0
+        if self.reclaim_active:
+            self.pcp_high[cpu] = max(high - max(self.pcp_free_count[cpu], batch), high_min)
+            return min(batch << 2, self.pcp_high[cpu])
+        if high_min == high_max:
+            return high
+        if self.below_high:
+            self.pcp_high[cpu] = max(high - max(self.pcp_free_count[cpu], batch), high_min)
+            return max(self.pcp_count[cpu], high_min)
+        if self.pcp_count[cpu] >= high:
+            need = self.pcp_free_count[cpu] + batch
+            if self.pcp_high[cpu] < need:
+                self.pcp_high[cpu] = min(max(need, high_min), high_max)
+        return high
+
+    def nr_pcp_free(self, cpu: int, batch: int, high: int, free_high: bool) -> int:
+        """Pages to release, 6.7+."""
+        if free_high:
+            return min(self.pcp_count[cpu], batch << _SCALE_MAX)
+        if high < batch:
+            return 1
+        wanted = max(self.pcp_free_count[cpu], batch)
+        return min(wanted, high - batch)
+
+    def release_low(self, cpu: int, order: int, pindex: int) -> None:
+        """5.14..6.6: free_count holds the kernel's free_factor (a doubling exponent)."""
+        free_high = self.pcp_free_count[cpu] != 0 and 0 < order <= 3
+        batch = self.pcp_batch[cpu]
+        high = self.pcp_high[cpu]
+        if high == 0 or free_high:
+            high = 0
+        elif self.reclaim_active:
+            high = min(batch << 2, high)
+        if self.pcp_count[cpu] < high:
+            return
+        if free_high:
+            count = self.pcp_count[cpu]
+        elif high < batch:
+            count = 1
+        else:
+            count = batch << self.pcp_free_count[cpu]
+            if count < high - batch and self.pcp_free_count[cpu] < _SCALE_MAX:
+                self.pcp_free_count[cpu] += 1
+            count = min(max(count, batch), high - batch)
+        self.free_pcppages_bulk(cpu, count, pindex)
+
+    def free_pcppages_bulk(self, cpu: int, count: int, pindex: int) -> None:
+        """Release ``count`` pages: this list first, then round robin, oldest pages first."""
+        count = min(count, self.pcp_count[cpu])
+        pindex -= 1
+        while count > 0:
+            pindex += 1
+            if pindex >= _NR_PCP_LISTS:
+                pindex = 0
+            head = self.pcp_head(cpu, pindex)
+            order = self.pindex_order(pindex)
+            while count > 0 and self.prev[head] != head:
+                self.release_block(cpu, self.prev[head], order)
+                count -= 1 << order
+
+    def free_pcppages_rotating(self, cpu: int, count: int) -> None:
+        """..4.19: round robin over three lists, taking more from a list the more were empty."""
+        batch_free = 0
+        migratetype = 0
+        count = min(count, self.pcp_count[cpu])
+        while count > 0:
+            batch_free += 1
+            migratetype = (migratetype + 1) % _PCPTYPES
+            head = self.pcp_head(cpu, migratetype)
+            while self.prev[head] == head:
+                batch_free += 1
+                migratetype = (migratetype + 1) % _PCPTYPES
+                head = self.pcp_head(cpu, migratetype)
+            if batch_free >= _PCPTYPES:
+                batch_free = count
+            while count > 0 and batch_free > 0 and self.prev[head] != head:
+                self.release_block(cpu, self.prev[head], 0)
+                count -= 1
+                batch_free -= 1
+
+    def release_block(self, cpu: int, index: int, order: int) -> None:
+        """Move one block from a pcp list to the buddy lists."""
+        if self.type_stored:
+            migratetype = self.type_of[index]
+        else:
+            migratetype = self.pageblock[index >> self.pageblock_order]
+        self.list_del(index)
+        self.set_order(index, _NOT_HEAD)
+        self.pcp_count[cpu] -= 1 << order
+        self.free_one_page(index, order, migratetype, False)
+        self.drain_count += 1
+
+    def drain_pages(self, cpu: int) -> None:
+        """Empty one cpu's lists (fact sheet 7.6)."""
+        self.cpu = cpu
+        while self.pcp_count[cpu] > 0:
+            count = self.pcp_count[cpu]
+            if self.pcp_rule == _PCP_FIXED:
+                self.free_pcppages_rotating(cpu, count)
+                continue
+            if self.pcp_rule == _PCP_DYNAMIC:
+                count = min(count, self.pcp_batch[cpu] << _SCALE_MAX)
+            self.free_pcppages_bulk(cpu, count, 0)
+
+    def above_high_mark(self) -> bool:
+        """Order-0 check against the boosted high mark with no flags (for ``below_high``).
+
+        Class index is Movable's, so every lowmem_reserve counts; the zone overrides this.
+        """
+        return self.free > self.mark_high + self.boost
