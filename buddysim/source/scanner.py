@@ -221,30 +221,28 @@ class Scanner:
         data = block
         if self.chain_follows:
             self.chain_row = -1
-        start = pos
-        time_ns = _BAD
+        heads = self.heads
+        head = -1
         colon = bytescan.find_separator(data, pos, eol)
         while colon >= 0:
             start = bytescan.word_start(data, pos, colon)
             time_ns = bytescan.parse_time(data, start, colon)
             if time_ns >= 0:
-                break
+                head = bytescan.find_piece(heads.index, heads.slots, data, pos, start)
+                if head < 0:
+                    head = self._new_head(block, pos, start)
+                if head >= 0:
+                    self.last_time = time_ns
+                    break
             colon = bytescan.find_separator(data, colon + 1, eol)
-        if colon < 0:
-            return 0
-        heads = self.heads
-        head = bytescan.find_piece(heads.index, heads.slots, data, pos, start)
         if head < 0:
-            head = self._new_head(block, pos, start)
-            if head < 0:
-                return 0
+            return 0
         at = bytescan.find_separator(data, colon + 2, eol)
         at = eol if at < 0 else bytescan.skip_blanks(data, at + 2, eol)
         events = self.events
         event = bytescan.find_piece(events.index, events.slots, data, colon + 2, at)
         if event < 0:
             event = events.add(block, colon + 2, at, self.decoder.event(block[colon + 2 : at]))
-        self.last_time = time_ns
         shape = self.event_shape[event]
         if shape > _SLAB:
             return self._unusual(block, at, eol, head, event)

@@ -9,13 +9,14 @@ import re
 from dataclasses import dataclass
 
 from buddysim.errors import TraceError
+from buddysim.kernel.context import Context
 from buddysim.source.heads import parse_head
 
 __all__ = ["DEFAULT_PROFILE", "Layout", "sniff"]
 
 DEFAULT_PROFILE = "6.12"
 _LINES_LOOKED_AT = 3000
-_TIMED = re.compile(rb"(.*? )(\d+(?:\.\d+)?): +(\S.*)")
+_TIME = re.compile(rb" \d+(?:\.\d+)?: +")
 _PFN = re.compile(rb"\bpfn=(0x)?[0-9a-f]")
 _MOVABLE_TYPE = re.compile(
     rb"migratetype=([12]) gfp_flags=(?:GFP_HIGHUSER_MOVABLE|\S*\bGFP_MOVABLE\b|\S*__GFP_MOVABLE)"
@@ -80,18 +81,17 @@ def _sniff_text(lines: list[bytes], path: str) -> Layout:
     perf = arrow = flagged = 0
     texts = []
     for line in lines:
-        match = _TIMED.match(line)
-        if match is None:
-            continue
-        head = parse_head(match[1], perf=False)
-        if head is not None:
-            arrow += 1
-            flagged += not head.context & 64
-        elif parse_head(match[1], perf=True) is not None:
-            perf += 1
-        else:
-            continue
-        texts.append(match[3])
+        for time in _TIME.finditer(line):
+            before = line[: time.start() + 1]
+            head = parse_head(before, perf=False)
+            is_perf = head is None and parse_head(before, perf=True) is not None
+            if head is None and not is_perf:
+                continue
+            arrow += head is not None
+            flagged += head is not None and not head.context & Context.UNKNOWN
+            perf += is_perf
+            texts.append(line[time.end() :])
+            break
     if not perf and not arrow:
         raise _nothing_found(lines, path)
     profile, why = _era(texts, lines)

@@ -20,13 +20,14 @@ __all__ = ["BLOCK_BYTES", "ByteStream", "open_stream"]
 BLOCK_BYTES = 1 << 20
 """Largest block handed out, bytes."""
 
+_HEAD_BYTES = 1 << 16
 _ZSTD_WINDOW = 1 << 31
 _DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)
 _GZIP, _XZ, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
 
 
 class ByteStream:
-    """A readable file; ``head`` may be looked at before :meth:`blocks` is consumed, once."""
+    """A readable file.  ``head`` may be looked at before :meth:`blocks`, which works once."""
 
     def __init__(self, path: str, raw: IO[bytes], compression: str) -> None:
         self.path = path
@@ -37,7 +38,9 @@ class ByteStream:
         self.position = 0
         """Decompressed bytes handed over by the operating system so far."""
         self.head = self._read()
-        """The first block; empty when the file is."""
+        """The first block or more, enough to recognise the format; empty when the file is."""
+        while len(self.head) < _HEAD_BYTES and (block := self._read()):
+            self.head += block
 
     def _read(self) -> bytes:
         """The next block, empty at the end.  Raises TraceError for damaged compression."""
