@@ -1,0 +1,1 @@
+"""The live view: a replay played back in the terminal."""
