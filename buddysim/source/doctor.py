@@ -41,6 +41,8 @@ class Doctor:
         """Order of each live block by the pfn of its head."""
         self._blocks = [0] * _NR_ORDERS
         """Live blocks by order, so that absent orders need not be searched."""
+        self._remainders: set[int] = set()
+        """Heads of live blocks that are what is left of a larger one freed in parts."""
         self._clock: dict[int, int] = {}
 
     @property
@@ -73,12 +75,11 @@ class Doctor:
     def _freed(self, pfn: int, order: int) -> None:
         live = self._order_of.get(pfn, -1)
         if live == order:
-            del self._order_of[pfn]
-            self._blocks[order] -= 1
+            self._drop(pfn)
             return
         head = self._block_around(pfn, order)
         if head >= 0:
-            self.counts["split_free"] += 1
+            self.counts["split_free"] += head not in self._remainders
             self._split(head, pfn, order)
         elif self._forget(pfn, order):
             self.counts["order_mismatch"] += 1
@@ -91,7 +92,7 @@ class Doctor:
             self.counts["batched"] += 1
             return
         self.counts["batched_only"] += 1
-        self._blocks[self._order_of.pop(head)] -= 1
+        self._drop(head)
 
     def _block_around(self, pfn: int, order: int) -> int:
         """Head of the live block larger than ``order`` that holds ``pfn``, or -1."""
@@ -104,11 +105,11 @@ class Doctor:
 
     def _split(self, head: int, pfn: int, order: int) -> None:
         """Take [pfn, 1 << order) out of the live block at ``head``; the rest stays live."""
-        whole = self._order_of.pop(head)
-        self._blocks[whole] -= 1
+        whole = self._drop(head)
         for half in range(whole - 1, order - 1, -1):
             kept = (pfn & -(1 << half)) ^ (1 << half)
             self._order_of[kept] = half
+            self._remainders.add(kept)
             self._blocks[half] += 1
 
     def _forget(self, pfn: int, order: int) -> bool:
@@ -119,5 +120,12 @@ class Doctor:
         elif pfn in self._order_of:
             heads.append(pfn)
         for head in set(heads):
-            self._blocks[self._order_of.pop(head)] -= 1
+            self._drop(head)
         return bool(heads)
+
+    def _drop(self, head: int) -> int:
+        """The block at ``head`` lives no more; its order."""
+        order = self._order_of.pop(head)
+        self._blocks[order] -= 1
+        self._remainders.discard(head)
+        return order

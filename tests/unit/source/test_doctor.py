@@ -18,7 +18,7 @@ CASES = {
     ),
     "parts in any order": (
         [(A, 8, 3), (F, 12, 2), (F, 9, 0), (F, 8, 0), (F, 10, 1)],
-        {"split_free": 2},
+        {"split_free": 1},
         0,
     ),
     "second half still live": ([(A, 8, 3), (F, 8, 2)], {"split_free": 1}, 1),
