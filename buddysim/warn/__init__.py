@@ -1,1 +1,1 @@
-"""Failure reports, rate limits, warning policies, counters."""
+"""Warnings about failed allocations: rate limits, report text by era, policies, counters."""
