@@ -16,7 +16,14 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-TO_CYTHONIZE: tuple[str, ...] = ("buddysim/source/scanner.py",)
+TO_CYTHONIZE: tuple[str, ...] = (
+    "buddysim/mm/free_area.py",
+    "buddysim/mm/fallback.py",
+    "buddysim/mm/pcp.py",
+    "buddysim/mm/zone.py",
+    "buddysim/mm/page_allocator.py",
+    "buddysim/source/scanner.py",
+)
 
 COMPILER_DIRECTIVES = {
     "language_level": 3,

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from array import array
 
-from buddysim.mm.journal import JOURNAL_ENTRY, Journal
-
 __all__ = ["MERGE_ALIKE", "MERGE_ALWAYS", "MERGE_RETAG", "NOT_HEAD", "PCP_HEAD", "PCP_LISTS", "FreeArea"]
 
 MAX_ORDER = 10
@@ -36,7 +34,19 @@ MERGE_ALIKE = 1
 MERGE_RETAG = 2
 """What happens when whole pageblocks of different types meet, by era (1.4)."""
 
+_JOURNAL_NEXT = 0
+_JOURNAL_PREV = 1
+_JOURNAL_ORDER = 2
+_JOURNAL_TYPE = 3
+_JOURNAL_MOVABLE = 4
+_JOURNAL_PAGEBLOCK = 5
+_JOURNAL_ENTRY = 3
+"""An undo record is three integers: what, index, old value."""
+
 _MAX_ORDER = MAX_ORDER
+_NR_LISTS = NR_LISTS
+_PCP_LISTS = PCP_LISTS
+_PCP_HEAD = PCP_HEAD
 _MERGE_ALWAYS = MERGE_ALWAYS
 _MERGE_RETAG = MERGE_RETAG
 _NR_TYPES = NR_TYPES
@@ -88,52 +98,52 @@ class FreeArea:
     def set_next(self, index: int, value: int) -> None:
         """``next[index] = value``, journalled."""
         if self.journaling:
-            self.note(Journal.NEXT, index, self.next[index])
+            self.note(_JOURNAL_NEXT, index, self.next[index])
         self.next[index] = value
 
     def set_prev(self, index: int, value: int) -> None:
         """``prev[index] = value``, journalled."""
         if self.journaling:
-            self.note(Journal.PREV, index, self.prev[index])
+            self.note(_JOURNAL_PREV, index, self.prev[index])
         self.prev[index] = value
 
     def set_order(self, index: int, value: int) -> None:
         """``order_of[index] = value``, journalled."""
         if self.journaling:
-            self.note(Journal.ORDER, index, self.order_of[index])
+            self.note(_JOURNAL_ORDER, index, self.order_of[index])
         self.order_of[index] = value
 
     def set_type(self, index: int, value: int) -> None:
         """``type_of[index] = value``, journalled."""
         if self.journaling:
-            self.note(Journal.TYPE, index, self.type_of[index])
+            self.note(_JOURNAL_TYPE, index, self.type_of[index])
         self.type_of[index] = value
 
     def set_movable(self, index: int, value: int) -> None:
         """``movable[index] = value``, journalled."""
         if self.journaling:
-            self.note(Journal.MOVABLE, index, self.movable[index])
+            self.note(_JOURNAL_MOVABLE, index, self.movable[index])
         self.movable[index] = value
 
     def set_pageblock(self, block: int, migratetype: int) -> None:
         """Retag one pageblock, journalled."""
         if self.journaling:
-            self.note(Journal.PAGEBLOCK, block, self.pageblock[block])
+            self.note(_JOURNAL_PAGEBLOCK, block, self.pageblock[block])
         self.pageblock[block] = migratetype
 
     def note(self, what: int, index: int, old: int) -> None:
         """Append one undo record, doubling the log when it is full."""
         used = self.journal_used
-        if used + JOURNAL_ENTRY > len(self.journal):
+        if used + _JOURNAL_ENTRY > len(self.journal):
             self.grow_journal()
         self.journal[used] = what
         self.journal[used + 1] = index
         self.journal[used + 2] = old
-        self.journal_used = used + JOURNAL_ENTRY
+        self.journal_used = used + _JOURNAL_ENTRY
 
     def grow_journal(self) -> None:
         """Double the undo log."""
-        grown = array("i", self.journal)
+        grown = array("i", bytes(self.journal))
         grown.extend(array("i", bytes(4 * max(len(self.journal), 3 << 12))))
         self.journal = grown
 
@@ -141,19 +151,19 @@ class FreeArea:
         """Undo every journalled write after position ``mark``, newest first."""
         position = self.journal_used
         while position > mark:
-            position -= JOURNAL_ENTRY
+            position -= _JOURNAL_ENTRY
             what = self.journal[position]
             index = self.journal[position + 1]
             old = self.journal[position + 2]
-            if what == Journal.NEXT:
+            if what == _JOURNAL_NEXT:
                 self.next[index] = old
-            elif what == Journal.PREV:
+            elif what == _JOURNAL_PREV:
                 self.prev[index] = old
-            elif what == Journal.ORDER:
+            elif what == _JOURNAL_ORDER:
                 self.order_of[index] = old
-            elif what == Journal.TYPE:
+            elif what == _JOURNAL_TYPE:
                 self.type_of[index] = old
-            elif what == Journal.MOVABLE:
+            elif what == _JOURNAL_MOVABLE:
                 self.movable[index] = old
             else:
                 self.pageblock[index] = old
@@ -167,7 +177,7 @@ class FreeArea:
 
     def pcp_head(self, cpu: int, pindex: int) -> int:
         """Sentinel of one pcp list of one cpu."""
-        return self.size + NR_LISTS + cpu * PCP_LISTS + pindex
+        return self.size + _NR_LISTS + cpu * _PCP_LISTS + pindex
 
     def list_add(self, index: int, head: int) -> None:
         """Insert at the head (right after the sentinel)."""
@@ -312,7 +322,7 @@ class FreeArea:
         while order <= _MAX_ORDER:
             head = index & ~((1 << order) - 1)
             held = self.order_of[head]
-            if held == order or held == PCP_HEAD - order:
+            if held == order or held == _PCP_HEAD - order:
                 return head
             order += 1
         return -1

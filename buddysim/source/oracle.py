@@ -53,6 +53,8 @@ class Snapshot:
     pageblock_order: int = 9
     free_counts: tuple[tuple[tuple[int, int, int], ...], ...] = ()
     kswapd_failures: tuple[int, ...] = ()
+    cpu: int = 0
+    """The cpu that ran the script when the snapshot was taken."""
 
 
 @dataclass
@@ -418,6 +420,7 @@ def _json_snapshot(op: dict[str, Any], *, full: bool) -> Snapshot:
             else ()
             for zone in op["zones"]
         ),
+        cpu=op.get("cpu", 0),
         kswapd_failures=tuple(node.get("kswapd_failures", 0) for node in op.get("nodes", [])),
     )
 
