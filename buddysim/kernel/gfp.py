@@ -252,7 +252,7 @@ def _foreign_word(word: str) -> int | None:
 
 def _nearest(word: str, era: str) -> str:
     """The known word most like ``word``."""
-    if word.isdecimal():
+    if word and all(letter in "0123456789abcdefABCDEF" for letter in word):
         return f"0x{word}"
     known = [*COMPOSITES[era_of(era)], *(f"__GFP_{flag}" for flag in BITS[era_of(era)])]
     close = difflib.get_close_matches(word.upper(), known, n=1, cutoff=0.0)
