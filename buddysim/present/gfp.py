@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -13,7 +14,7 @@ from buddysim.report.gfp import GfpAnswer
 
 __all__ = ["render_gfp"]
 
-_INDENT = " " * 17
+_INDENT = 17
 
 
 def render_gfp(answer: GfpAnswer) -> RenderableType:
@@ -57,15 +58,15 @@ def _troubles(reading: Reading) -> list[Text]:
 
 
 def _all(answer: GfpAnswer) -> RenderableType:
-    lines: list[Text] = []
+    lines: list[RenderableType] = []
     for group in _groups(answer.readings):
         reading = group[0]
         kernels = reading.profile
         if len(group) > 1:
             kernels += f" to {group[-1].profile}"
-        heading = Text(f"{kernels:<17}{reading.mask:<#11x}")
+        heading = Text(f"{kernels:<{_INDENT}}{reading.mask:<#11x}")
         lines.append(heading.append_text(_names(answer, reading)))
-        lines.append(Text(_INDENT + _summary(reading), style="dim"))
+        lines.append(Padding(Text(_summary(reading), style="dim"), (0, 0, 0, _INDENT)))
     return Group(*lines, Text(""), *(Text(line, style="dim") for line in _legend(answer)))
 
 
@@ -83,7 +84,7 @@ def _groups(readings: tuple[Reading, ...]) -> list[list[Reading]]:
 def _summary(reading: Reading) -> str:
     """Rights in a few words."""
     sleeps = "may sleep" if reading.may_sleep else "never sleeps"
-    kswapd = "wakes kswapd" if reading.wakes_kswapd else "leaves kswapd asleep"
+    kswapd = "wakes kswapd" if reading.wakes_kswapd else "kswapd not woken"
     stop = "no watermark" if reading.min_mark_percent == 0 else f"{reading.min_mark_percent:g} %"
     return f"{sleeps}, {kswapd}, stops at {stop}, {reading.migratetype}, {reading.zone}"
 
