@@ -1,0 +1,101 @@
+"""A film of a run as the rows that charts draw, thinned to what a page can show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+
+from buddysim.present.html.charts import Row
+from buddysim.replay.film import Film, Frame
+from buddysim.replay.outcome import FailureRow
+from buddysim.units import format_duration
+
+__all__ = [
+    "FAILURE_POINTS_MAX",
+    "failure_points",
+    "fragmentation_rows",
+    "map_frames",
+    "mark_rows",
+    "order_rows",
+]
+
+FAILURE_POINTS_MAX = 400
+_ORDERS = range(11)
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_MIGRATE_DIGITS = "012345"
+
+
+def mark_rows(film: Film, zone: int) -> list[Row]:
+    """Free pages and the three marks of one zone at every frame."""
+    rows: list[Row] = []
+    for frame in film.frames:
+        look = frame.zones[zone]
+        levels = {"free": look.free, "high": look.high, "low": look.low, "min": look.min}
+        time = frame.time_ns / 1e9
+        rows.extend({"time": time, "pages": pages, "line": name} for name, pages in levels.items())
+    return rows
+
+
+def order_rows(film: Film) -> list[Row]:
+    """Pages of all zones in free blocks of each order at every frame."""
+    return [
+        {
+            "time": frame.time_ns / 1e9,
+            "order": str(order),
+            "pages": sum(zone.nr_free[order] for zone in frame.zones) << order,
+        }
+        for frame in film.frames
+        for order in _ORDERS
+    ]
+
+
+def fragmentation_rows(film: Film) -> list[Row]:
+    """Share of free memory in blocks too small for each order, from frame to frame."""
+    rows: list[Row] = []
+    for frame, after in pairwise(film.frames):
+        blocks = [sum(zone.nr_free[order] for zone in frame.zones) for order in _ORDERS]
+        free = sum(count << order for order, count in enumerate(blocks))
+        for order in _ORDERS[1:]:
+            fitting = sum(blocks[at] << at for at in range(order, 11))
+            unusable = 1 - fitting / free if free else 0.0
+            rows.append(
+                {
+                    "start": frame.time_ns / 1e9,
+                    "end": after.time_ns / 1e9,
+                    "order": str(order),
+                    "unusable": round(unusable, 3),
+                }
+            )
+    return rows
+
+
+def failure_points(failures: Sequence[FailureRow], film: Film, zone: int) -> list[Row]:
+    """Failures at the height of the zone's free pages; evenly thinned to FAILURE_POINTS_MAX."""
+    step = -(-len(failures) // FAILURE_POINTS_MAX) or 1
+    rows: list[Row] = []
+    at = 0
+    for failure in failures[::step]:
+        while at + 1 < len(film.frames) and film.frames[at + 1].event <= failure.event:
+            at += 1
+        pages = film.frames[at].zones[zone].free if film.frames else 0
+        rows.append({"time": failure.time_ns / 1e9, "pages": pages, "origin": failure.origin})
+    return rows
+
+
+def map_frames(film: Film) -> str:
+    """The memory map's frames as JSON that is safe inside a script element."""
+    frames = [
+        {
+            "label": _label(frame),
+            "types": "".join(_MIGRATE_DIGITS[mt] for z in frame.zones for mt in z.cell_types),
+            "used": "".join(_DIGITS[share] for z in frame.zones for share in z.cell_used),
+        }
+        for frame in film.frames
+    ]
+    return json.dumps(frames, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _label(frame: Frame) -> str:
+    free = sum(zone.free for zone in frame.zones)
+    return f"event {frame.event:,} at {format_duration(frame.time_ns)}: {free:,} pages free"
