@@ -1,8 +1,8 @@
 """Pictures of the machine along a replay: free lists, marks and pageblocks at chosen moments.
 
-A :class:`FilmedTrace` wraps a trace and hands it on in small batches; between two of them the
-engine has done all the work of the first, so the machine may be looked at.  Nothing is paid by
-runs that are not filmed.
+A :class:`WatchedTrace` wraps a trace and hands it on in small batches; between two of them the
+engine has done all the work of the first, so a :class:`Watcher` may look at the machine.  Runs
+that are not watched pay nothing.
 """
 
 from __future__ import annotations
@@ -10,12 +10,22 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from buddysim.mm.machine import Machine
 from buddysim.mm.zone import Zone
 from buddysim.source.event import EventBatch, Trace
 
-__all__ = ["CELLS_MAX", "USED_FULL", "Film", "FilmedTrace", "Frame", "ZoneFrame", "look_at"]
+__all__ = [
+    "CELLS_MAX",
+    "USED_FULL",
+    "Film",
+    "Frame",
+    "WatchedTrace",
+    "Watcher",
+    "ZoneFrame",
+    "look_at",
+]
 
 CELLS_MAX = 1024
 """Map cells of all zones together; bigger machines put several pageblocks into one."""
@@ -53,6 +63,21 @@ class Frame:
     zones: tuple[ZoneFrame, ...]
 
 
+class Watcher(Protocol):
+    """Looks at a machine between pieces of a trace."""
+
+    every: int
+    """Events in the next piece, at least 1."""
+
+    def begin(self, machine: Machine) -> None:
+        """The machine in its start state."""
+        ...
+
+    def after(self, machine: Machine, piece: EventBatch) -> bool:
+        """The machine after ``piece``; False ends the replay here."""
+        ...
+
+
 @dataclass
 class Film:
     """Frames in order of time, the start state first.
@@ -68,6 +93,15 @@ class Film:
     frames: list[Frame] = field(default_factory=list)
     cell_blocks: int = 1
     """Pageblocks in one map cell."""
+
+    def begin(self, machine: Machine) -> None:
+        """The start state."""
+        self.add(machine, 0, 0)
+
+    def after(self, machine: Machine, piece: EventBatch) -> bool:
+        """One picture after each piece; the film is never full."""
+        self.add(machine, piece.first + len(piece), piece.time_ns[-1])
+        return True
 
     def add(self, machine: Machine, event: int, time_ns: int) -> None:
         """Take a picture.  O(pages / 512 + free blocks when ``by_type``)."""
@@ -125,31 +159,31 @@ def _free_pages(heads: array[int]) -> int:
     return sum(content.count(order) << order for order in _ORDERS)
 
 
-class FilmedTrace:
-    """A trace that is looked at while it is replayed.  Give ``meet`` to the engine."""
+class WatchedTrace:
+    """A trace that is watched while it is replayed.  Give ``meet`` to the engine."""
 
-    def __init__(self, trace: Trace, film: Film) -> None:
+    def __init__(self, trace: Trace, watcher: Watcher) -> None:
         self.meta = trace.meta
         self.tables = trace.tables
         self._trace = trace
-        self._film = film
+        self._watcher = watcher
         self._machine: Machine | None = None
 
     def meet(self, machine: Machine) -> None:
-        """The engine built its machine: take the first picture."""
+        """The engine built its machine."""
         self._machine = machine
-        self._film.add(machine, 0, 0)
+        self._watcher.begin(machine)
 
     def batches(self) -> Iterator[EventBatch]:
-        """The trace's rows in pieces as long as the film's step."""
+        """The trace's rows in pieces as long as the watcher wants, until it has seen enough."""
         for batch in self._trace.batches():
             start = 0
             while start < len(batch):
-                stop = min(start + self._film.every, len(batch))
+                stop = min(start + self._watcher.every, len(batch))
                 piece = _slice(batch, start, stop)
                 yield piece
-                if self._machine is not None:
-                    self._film.add(self._machine, batch.first + stop, piece.time_ns[-1])
+                if self._machine is not None and not self._watcher.after(self._machine, piece):
+                    return
                 start = stop
 
 

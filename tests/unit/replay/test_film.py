@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from buddysim.kernel.gfp import composite
 from buddysim.mm.machine import Machine, MachineSpec, build_machine
-from buddysim.replay.film import CELLS_MAX, USED_FULL, Film, FilmedTrace, look_at
+from buddysim.replay.film import CELLS_MAX, USED_FULL, Film, WatchedTrace, look_at
 from buddysim.source.event import EventBatch, EventKind, Tables, TraceMeta
 
 GFP = composite("GFP_KERNEL", "6.12")
@@ -30,7 +30,7 @@ class ThreeBatches:
 
 
 def filmed(film: Film) -> list[int]:
-    trace = FilmedTrace(ThreeBatches(), film)
+    trace = WatchedTrace(ThreeBatches(), film)
     trace.meet(machine())
     return [row for batch in trace.batches() for row in batch.time_ns]
 
