@@ -8,6 +8,9 @@ from buddysim.errors import TraceError
 from buddysim.kernel.profile import profile_of
 from buddysim.source.decoder import CallerBy
 from buddysim.source.event import Trace
+from buddysim.source.packed import PackedTrace, read_script
+from buddysim.source.script import ScriptTrace, open_script
+from buddysim.source.script_parse import parse_script
 from buddysim.source.sniff import Layout, sniff
 from buddysim.source.stream import ByteStream, open_stream
 from buddysim.source.text import TextTrace
@@ -15,17 +18,24 @@ from buddysim.source.text import TextTrace
 __all__ = ["open_trace"]
 
 
-def open_trace(path: str, *, profile: str | None = None, caller_by: CallerBy = "function") -> Trace:
+def open_trace(
+    path: str,
+    *,
+    profile: str | None = None,
+    caller_by: CallerBy = "function",
+    salvage: bool = False,
+) -> Trace:
     """Open a recording or a script.
 
     ``profile`` overrides the kernel era that the text implies (decimal pfns, migratetype numbers,
     gfp names).  ``caller_by`` says who counts as the caller: the first function of the call chain
     outside the allocator (without chains, the command), the command, or the whole chain.
+    ``salvage`` takes what stands before the damage in a binary trace.
 
     Raises TraceError for what cannot be read as a trace, ConfigError for an unknown profile.
     """
     if path.endswith((".trace", ".trace.gz")):
-        return _open_script(path)
+        return open_script(path, profile=profile)
     if path.endswith((".oracle.gz", ".jsonl.gz", ".oracle", ".jsonl")):
         raise TraceError(
             "is an oracle recording, not a trace", path=path, hint="use: buddysim verify DIR"
@@ -33,11 +43,14 @@ def open_trace(path: str, *, profile: str | None = None, caller_by: CallerBy = "
     stream = open_stream(path)
     try:
         layout = sniff(stream.head, path)
+        if layout.format == "packed":
+            return _open_packed(stream, profile, caller_by, salvage=salvage)
+        if layout.format == "script":
+            return open_script(path, profile=profile)
         if profile is not None:
             era = profile_of(profile).name
-            layout = replace(
-                layout, profile=era, reason=f"{layout.reason}; profile {era} by request"
-            )
+            why = f"{layout.reason}; profile {era} by request"
+            layout = replace(layout, profile=era, reason=why)
         return _reader(stream, layout, caller_by)
     except BaseException:
         stream.close()
@@ -45,9 +58,6 @@ def open_trace(path: str, *, profile: str | None = None, caller_by: CallerBy = "
 
 
 def _reader(stream: ByteStream, layout: Layout, caller_by: CallerBy) -> Trace:
-    if layout.format == "script":
-        stream.close()
-        return _open_script(stream.path)
     if layout.format == "trace-dat":
         raise TraceError(
             "is a binary trace.dat of trace-cmd",
@@ -57,7 +67,18 @@ def _reader(stream: ByteStream, layout: Layout, caller_by: CallerBy) -> Trace:
     return TextTrace(stream, layout, caller_by=caller_by)
 
 
-def _open_script(path: str) -> Trace:
-    from buddysim.source.script import open_script
-
-    return open_script(path)
+def _open_packed(
+    stream: ByteStream, profile: str | None, caller_by: CallerBy, *, salvage: bool
+) -> Trace:
+    stream.close()
+    if stream.compression:
+        raise TraceError(
+            f"is a packed trace inside {stream.compression}",
+            path=stream.path,
+            hint="packed traces are mapped, not streamed: decompress it first",
+        )
+    text = read_script(stream.path)
+    if text is not None:
+        script = parse_script(text.decode().splitlines(), stream.path, profile)
+        return ScriptTrace(script)
+    return PackedTrace(stream.path, profile=profile or "", caller_by=caller_by, salvage=salvage)

@@ -1,0 +1,299 @@
+"""Reads packed traces (``.bst``) from a memory map."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import struct
+import zlib
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from buddysim.errors import TraceError
+from buddysim.source.columns import gather, undelta
+from buddysim.source.decoder import CallerBy, CallerNames
+from buddysim.source.event import EventBatch, Tables, TraceMeta
+from buddysim.source.pack import DELTA_ESCAPE
+from buddysim.source.pack_layout import (
+    CHUNK_HEADER_BYTES,
+    CONST,
+    DELTA,
+    ENTRY_BYTES,
+    FILE_HEADER_BYTES,
+    GATHER,
+    INDEX,
+    MAGIC,
+    PLAIN,
+    VERSION,
+    ChunkHeader,
+    Entry,
+    padded,
+    parse_chunk_header,
+    parse_entry,
+)
+
+if TYPE_CHECKING:
+    import numpy
+
+__all__ = ["PackedTrace", "numpy_columns", "read_script", "read_snapshots"]
+
+_INCONSISTENT = (ValueError, IndexError, KeyError, TypeError, OverflowError, struct.error)
+_WIDTHS = {"B": 1, "b": 1, "H": 2, "h": 2, "I": 4, "i": 4, "q": 8}
+
+
+class _Chunks:
+    """The chunks of a mapped file in order, each checked against its checksum."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            with Path(path).open("rb") as file:
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise TraceError(f"cannot be mapped: {error}", path=path) from error
+        self.data = memoryview(self._map)
+        magic, version = struct.unpack_from("<8sH", self.data.tobytes()[:10].ljust(10, b"\0"))
+        if magic != MAGIC:
+            raise TraceError("is not a packed trace", path=path)
+        if version > VERSION:
+            raise TraceError(
+                f"packed trace of version {version}", path=path, expected=f"at most {VERSION}"
+            )
+
+    def __iter__(self) -> Iterator[tuple[ChunkHeader, memoryview]]:
+        """Raises TraceError at the first damaged or missing byte."""
+        pos = FILE_HEADER_BYTES
+        while pos < len(self.data):
+            header = parse_chunk_header(bytes(self.data[pos : pos + CHUNK_HEADER_BYTES]))
+            if header is None:
+                raise self.damage(pos, "chunk header")
+            start = pos + CHUNK_HEADER_BYTES
+            payload = self.data[start : start + header.payload_bytes]
+            if len(payload) < header.payload_bytes:
+                raise self.damage(len(self.data), f"{header.tag.decode()} chunk, cut")
+            if zlib.crc32(payload) != header.crc:
+                raise self.damage(start, f"{header.tag.decode()} chunk, checksum differs")
+            yield header, payload
+            if header.tag == b"DONE":
+                return
+            pos = start + padded(header.payload_bytes)
+        raise self.damage(len(self.data), "end of file, no final chunk")
+
+    def damage(self, pos: int, what: str) -> TraceError:
+        return TraceError(
+            f"cut or damaged at byte {pos} ({what})",
+            path=self.path,
+            hint="what stands before is usable: buddysim convert --salvage",
+        )
+
+
+class PackedTrace:
+    """A :class:`Trace` over a packed file.  ``batches`` may be consumed once."""
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        profile: str = "",
+        caller_by: CallerBy = "function",
+        salvage: bool = False,
+    ) -> None:
+        """``profile`` replaces the one stored; ``caller_by`` other than function renames callers.
+
+        ``salvage``: stop at damage as if the trace ended there, with ``meta.truncated`` set.
+        """
+        self._chunks = _Chunks(path)
+        self._salvage = salvage
+        self._profile = profile
+        self.tables = Tables(callers=[], tasks=[], stacks=[], names=[])
+        self._rename = _Renamer(self.tables, caller_by) if caller_by != "function" else None
+        first, payload = next(iter(self._chunks))
+        if first.tag != b"META":
+            raise self._chunks.damage(FILE_HEADER_BYTES, "no META chunk first")
+        self.meta = self._meta(_json(payload))
+        self.origin = _json(payload)["format"]
+        """Format of the file that was packed."""
+
+    def _meta(self, told: dict[str, Any]) -> TraceMeta:
+        told = dict(told, path=self._chunks.path, format="packed")
+        if self._profile:
+            told["profile"] = self._profile
+        told["kind_names"] = {int(kind): name for kind, name in told["kind_names"].items()}
+        return TraceMeta(**told)
+
+    def batches(self) -> Iterator[EventBatch]:
+        """Rows in order.  Raises TraceError at damage, unless salvaging."""
+        first = 0
+        try:
+            for header, payload in self._chunks:
+                if header.tag == b"TABL":
+                    self._grow(json.loads(zlib.decompress(payload)))
+                elif header.tag == b"ROWS":
+                    batch = _batch(first, header.rows, payload)
+                    if self._rename is not None:
+                        self._rename.callers(batch)
+                    yield batch
+                    first += header.rows
+                elif header.tag == b"DONE":
+                    self._finish(_json(payload), first)
+        except TraceError:
+            if not self._salvage or not first:
+                raise
+            self.meta.truncated = True
+        except (*_INCONSISTENT, zlib.error) as error:
+            # The checksums hold, so the writer is to blame; still no traceback for the user.
+            raise TraceError(f"inconsistent chunk: {error}", path=self._chunks.path) from error
+
+    def _finish(self, told: dict[str, Any], rows: int) -> None:
+        if told["rows"] != rows:
+            raise TraceError(
+                f"{rows} rows where {told['rows']} were written", path=self._chunks.path
+            )
+        final = self._meta(told["meta"])
+        for name in ("lines", "skipped_lines", "lost_events", "truncated", "kind_names"):
+            setattr(self.meta, name, getattr(final, name))
+
+    def _grow(self, told: dict[str, list[Any]]) -> None:
+        if self._rename is None:
+            self.tables.callers.extend(told.get("callers", ()))
+        self.tables.tasks.extend(told.get("tasks", ()))
+        self.tables.stacks.extend(tuple(frames) for frames in told.get("stacks", ()))
+        self.tables.names.extend(told.get("names", ()))
+
+
+class _Renamer:
+    """Callers by command or whole chain, worked out again from tasks and stacks."""
+
+    def __init__(self, tables: Tables, caller_by: CallerBy) -> None:
+        tables.callers.append("?")
+        self._tables = tables
+        self._names = CallerNames(tables, caller_by)
+        self._of: dict[tuple[int, int], int] = {}
+
+    def callers(self, batch: EventBatch) -> None:
+        """Replace the caller column."""
+        pairs = zip(batch.task, batch.stack, strict=True)
+        batch.caller = array("I", [self._of.get(pair) or self._new(pair) for pair in pairs])
+
+    def _new(self, pair: tuple[int, int]) -> int:
+        task, stack = pair
+        comm = self._tables.tasks[task].rpartition("-")[0] or "?"
+        caller = self._names.of_frames(self._tables.stacks[stack]) or self._names.caller(comm)
+        self._of[pair] = caller
+        return caller
+
+
+def _json(payload: memoryview) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(bytes(payload))
+    return document
+
+
+def _entries(payload: memoryview) -> list[Entry]:
+    (count,) = struct.unpack_from("<I", payload)
+    return [
+        parse_entry(bytes(payload[start : start + ENTRY_BYTES]))
+        for start in range(8, 8 + ENTRY_BYTES * count, ENTRY_BYTES)
+    ]
+
+
+def _view(payload: memoryview, offset: int, typecode: str, count: int) -> memoryview:
+    """``count`` values in place.  Raises ValueError when the payload is too short."""
+    size = count * _WIDTHS[typecode]
+    if offset % 8 or offset + size > len(payload):
+        raise ValueError(f"column at {offset} of {size} bytes")
+    column: memoryview[int] = payload[offset : offset + size].cast(typecode)  # type: ignore[call-overload]  # a key of _WIDTHS
+    return column
+
+
+def _batch(first: int, rows: int, payload: memoryview) -> EventBatch:
+    """One ROWS chunk as a batch."""
+    batch = EventBatch(first)
+    entries = _entries(payload)
+    index = {
+        entry.group: _view(payload, entry.offset, entry.typecode, rows)
+        for entry in entries
+        if entry.encoding == INDEX
+    }
+    for entry in entries:
+        if entry.encoding != INDEX:
+            typecode = EventBatch.typecodes[entry.name]
+            column = _column(entry, rows, payload, index, array(typecode))
+            setattr(batch, entry.name, column)
+    return batch
+
+
+def _column(
+    entry: Entry,
+    rows: int,
+    payload: memoryview,
+    index: dict[int, memoryview],
+    empty: array[int],
+) -> array[int]:
+    """The rows of one column in the width that batches have."""
+    if entry.encoding == CONST:
+        return array(empty.typecode, [entry.base]) * rows
+    if entry.encoding == PLAIN:
+        values = _view(payload, entry.offset, entry.typecode, rows)
+        if entry.typecode == empty.typecode:
+            empty.frombytes(values.tobytes())
+            return empty
+        return array(empty.typecode, values)
+    out = array(empty.typecode, bytes(rows * empty.itemsize))
+    if entry.encoding == GATHER:
+        palette = _view(payload, entry.offset, "q", entry.extra)
+        good = gather(palette, index[entry.group], out)
+    elif entry.encoding == DELTA:
+        stored = _view(payload, entry.offset, entry.typecode, rows)
+        odd = _view(payload, entry.offset + padded(stored.nbytes), "q", entry.extra)
+        good = undelta(entry.base, entry.scale, DELTA_ESCAPE[entry.typecode], stored, odd, out)
+    else:
+        raise ValueError(f"encoding {entry.encoding}")
+    if not good:
+        raise ValueError(f"column {entry.name} out of range")
+    return out
+
+
+def numpy_columns(path: str) -> Iterator[dict[str, numpy.ndarray[Any, Any]]]:
+    """The chunks of a packed trace as NumPy columns; needs numpy.
+
+    Columns stored plainly (pfn, stack) are views of the mapped file, copied nowhere; the others
+    are widened.  Raises TraceError.
+    """
+    import numpy
+
+    for header, payload in _Chunks(path):
+        if header.tag != b"ROWS":
+            continue
+        batch = _batch(0, header.rows, payload)
+        columns = {
+            name: numpy.frombuffer(getattr(batch, name), dtype=code)
+            for name, code in EventBatch.typecodes.items()
+        }
+        for entry in _entries(payload):
+            if entry.encoding == PLAIN:
+                columns[entry.name] = numpy.frombuffer(
+                    payload, dtype=entry.typecode, count=header.rows, offset=entry.offset
+                )
+        yield columns
+
+
+def read_snapshots(path: str) -> dict[str, bytes]:
+    """Files of /proc kept in a packed trace, by name.  Raises TraceError."""
+    found = {}
+    for header, payload in _Chunks(path):
+        if header.tag == b"SNAP":
+            (size,) = struct.unpack_from("<H", payload)
+            found[bytes(payload[2 : 2 + size]).decode()] = bytes(payload[2 + size :])
+    return found
+
+
+def read_script(path: str) -> bytes | None:
+    """The script kept in a packed trace, or None.  Raises TraceError."""
+    for header, payload in _Chunks(path):
+        if header.tag == b"SCRP":
+            return bytes(payload)
+        if header.tag == b"ROWS":
+            return None
+    return None
