@@ -1,30 +1,30 @@
 """Pictures of the machine along a replay: free lists, marks and pageblocks at chosen moments.
 
-A :class:`WatchedTrace` wraps a trace and hands it on in small batches; between two of them the
-engine has done all the work of the first, so a :class:`Watcher` may look at the machine.  Runs
-that are not watched pay nothing.
+:func:`watched` hands a trace on in small batches; between two of them the engine has done all the
+work of the first, so a :class:`Watcher` may look at the machine.  Runs that are not watched pay
+nothing.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from buddysim.mm.machine import Machine
 from buddysim.mm.zone import Zone
-from buddysim.source.event import EventBatch, Trace
+from buddysim.source.event import EventBatch
 
 __all__ = [
     "CELLS_MAX",
     "USED_FULL",
     "Film",
     "Frame",
-    "WatchedTrace",
     "Watcher",
     "ZoneFrame",
     "look_at",
+    "watched",
 ]
 
 CELLS_MAX = 1024
@@ -159,32 +159,23 @@ def _free_pages(heads: array[int]) -> int:
     return sum(content.count(order) << order for order in _ORDERS)
 
 
-class WatchedTrace:
-    """A trace that is watched while it is replayed.  Give ``meet`` to the engine."""
+def watched(
+    batches: Iterable[EventBatch], machine: Machine, watcher: Watcher
+) -> Iterator[EventBatch]:
+    """The rows of a trace in pieces as long as the watcher wants, until it has seen enough.
 
-    def __init__(self, trace: Trace, watcher: Watcher) -> None:
-        self.meta = trace.meta
-        self.tables = trace.tables
-        self._trace = trace
-        self._watcher = watcher
-        self._machine: Machine | None = None
-
-    def meet(self, machine: Machine) -> None:
-        """The engine built its machine."""
-        self._machine = machine
-        self._watcher.begin(machine)
-
-    def batches(self) -> Iterator[EventBatch]:
-        """The trace's rows in pieces as long as the watcher wants, until it has seen enough."""
-        for batch in self._trace.batches():
-            start = 0
-            while start < len(batch):
-                stop = min(start + self._watcher.every, len(batch))
-                piece = _slice(batch, start, stop)
-                yield piece
-                if self._machine is not None and not self._watcher.after(self._machine, piece):
-                    return
-                start = stop
+    The engine must have done all the work of a piece before it asks for the next one.
+    """
+    watcher.begin(machine)
+    for batch in batches:
+        start = 0
+        while start < len(batch):
+            stop = min(start + watcher.every, len(batch))
+            piece = _slice(batch, start, stop)
+            yield piece
+            if not watcher.after(machine, piece):
+                return
+            start = stop
 
 
 def _slice(batch: EventBatch, start: int, stop: int) -> EventBatch:

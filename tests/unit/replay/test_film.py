@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from buddysim.kernel.gfp import composite
 from buddysim.mm.machine import Machine, MachineSpec, build_machine
-from buddysim.replay.film import CELLS_MAX, USED_FULL, Film, WatchedTrace, look_at
-from buddysim.source.event import EventBatch, EventKind, Tables, TraceMeta
+from buddysim.replay.film import CELLS_MAX, USED_FULL, Film, look_at, watched
+from buddysim.source.event import EventBatch, EventKind
 
 GFP = composite("GFP_KERNEL", "6.12")
 
@@ -17,22 +17,26 @@ def machine(mem: int = 64 << 20) -> Machine:
     return build_machine(MachineSpec.from_mem(mem, profile="6.12"))
 
 
-class ThreeBatches:
-    meta = TraceMeta("t", "script")
-    tables = Tables()
-
-    def batches(self) -> Iterator[EventBatch]:
-        for first in (0, 100, 200):
-            batch = EventBatch(first)
-            for row in range(100):
-                batch.append(EventKind.ALLOC, time_ns=first + row)
-            yield batch
+def three_batches() -> Iterator[EventBatch]:
+    for first in (0, 100, 200):
+        batch = EventBatch(first)
+        for row in range(100):
+            batch.append(EventKind.ALLOC, time_ns=first + row)
+        yield batch
 
 
 def filmed(film: Film) -> list[int]:
-    trace = WatchedTrace(ThreeBatches(), film)
-    trace.meet(machine())
-    return [row for batch in trace.batches() for row in batch.time_ns]
+    pieces = watched(three_batches(), machine(), film)
+    return [time for piece in pieces for time in piece.time_ns]
+
+
+def test_a_watcher_that_has_seen_enough_ends_the_trace() -> None:
+    class Five(Film):
+        def after(self, machine: Machine, piece: EventBatch) -> bool:
+            super().after(machine, piece)
+            return len(self.frames) < 6
+
+    assert filmed(Five()) == [0, 1, 2, 3, 4]
 
 
 def test_the_trace_comes_through_whole_and_in_order() -> None:
