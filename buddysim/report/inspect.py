@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from buddysim.kernel.context import Context
@@ -114,8 +115,10 @@ class _Census:
         self.failed.update(caller for pfn, _, _, caller, _ in pages if pfn < 0)
 
 
-def inspect_trace(trace: Trace) -> Inspection:
+def inspect_trace(trace: Trace, progress: Callable[[int], None] | None = None) -> Inspection:
     """Read the whole trace and say what is in it.  Raises TraceError.
+
+    ``progress`` is called with the rows read so far.
 
     O(events) time; memory O(live blocks + distinct callers), not O(events).
     """
@@ -123,6 +126,8 @@ def inspect_trace(trace: Trace) -> Inspection:
     for batch in trace.batches():
         if len(batch):
             census.observe(batch)
+        if progress is not None:
+            progress(batch.first + len(batch))
     meta = trace.meta
     return Inspection(
         path=meta.path,

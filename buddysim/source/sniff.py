@@ -12,9 +12,11 @@ from buddysim.errors import TraceError
 from buddysim.kernel.context import Context
 from buddysim.source.heads import parse_head
 
-__all__ = ["DEFAULT_PROFILE", "Layout", "sniff"]
+__all__ = ["DEFAULT_PROFILE", "PROFILE_COMMENT", "Layout", "sniff"]
 
 DEFAULT_PROFILE = "6.12"
+PROFILE_COMMENT = "# buddysim: profile="
+"""Begins the comment by which our own text output names the era."""
 _LINES_LOOKED_AT = 3000
 _TIME = re.compile(rb" \d+(?:\.\d+)?: +")
 _PFN = re.compile(rb"\bpfn=(0x)?[0-9a-f]")
@@ -115,6 +117,11 @@ def _nothing_found(lines: list[bytes], path: str) -> TraceError:
 
 def _era(texts: list[bytes], lines: list[bytes]) -> tuple[str, str]:
     """Newest profile that prints events like these, and why."""
+    told = [line for line in lines[:20] if line.startswith(PROFILE_COMMENT.encode())]
+    if told:
+        return told[0][len(PROFILE_COMMENT) :].decode(
+            "ascii", "replace"
+        ).strip(), "era in a comment"
     text = b"\n".join(texts)
     pfn = _PFN.search(text)
     if pfn is None:
