@@ -95,11 +95,7 @@ class FallbackArea(FreeArea):
         ``mode`` carries the stage that worked from one call of a bulk refill to the next; callers
         reset it to 0 before a new request.
         """
-        if (
-            alloc_flags & _ALLOC_CMA
-            and self.free_cma > 0
-            and self.free_cma > self.free // 2
-        ):
+        if alloc_flags & _ALLOC_CMA and self.free_cma > 0 and self.free_cma > self.free // 2:
             index = self.rmqueue_smallest(order, _CMA_TYPE)
             if index >= 0:
                 return index
@@ -187,9 +183,11 @@ class FallbackArea(FreeArea):
             self.boosted_flag = True
         if not self.scan_pageblock(block):
             return -1
-        if self.free_in_block + self.alike_pages(migratetype, block_type) >= (
-            1 << (self.pageblock_order - 1)
-        ) or self.grouping_disabled:
+        if (
+            self.free_in_block + self.alike_pages(migratetype, block_type)
+            >= (1 << (self.pageblock_order - 1))
+            or self.grouping_disabled
+        ):
             self.move_freepages_block(block, block_type, migratetype)
             self.set_pageblock(block >> self.pageblock_order, migratetype)
             return self.rmqueue_smallest(order, migratetype)
@@ -320,9 +318,11 @@ class FallbackArea(FreeArea):
             self.move_to_free_list(block, current, block_type, migratetype)
             return
         self.move_freepages_block(block, block_type, migratetype)
-        if self.free_in_block + self.alike_pages(migratetype, block_type) >= (
-            1 << (self.pageblock_order - 1)
-        ) or self.grouping_disabled:
+        if (
+            self.free_in_block + self.alike_pages(migratetype, block_type)
+            >= (1 << (self.pageblock_order - 1))
+            or self.grouping_disabled
+        ):
             self.set_pageblock(block >> self.pageblock_order, migratetype)
 
     def fallback_old(self, order: int, migratetype: int) -> int:

@@ -12,7 +12,15 @@ from __future__ import annotations
 
 from array import array
 
-__all__ = ["MERGE_ALIKE", "MERGE_ALWAYS", "MERGE_RETAG", "NOT_HEAD", "PCP_HEAD", "PCP_LISTS", "FreeArea"]
+__all__ = [
+    "MERGE_ALIKE",
+    "MERGE_ALWAYS",
+    "MERGE_RETAG",
+    "NOT_HEAD",
+    "PCP_HEAD",
+    "PCP_LISTS",
+    "FreeArea",
+]
 
 MAX_ORDER = 10
 NR_ORDERS = 11

@@ -2,10 +2,9 @@
 
 The rule, so that a rebuilt machine is the same everywhere: pageblocks get their types in runs
 from the zone's start (unmovable, movable, reclaimable, highatomic, CMA).  Blocks are placed
-largest order first.  A block of the largest order takes a whole aligned region; any smaller block
-takes the lower half of the smallest region that is larger than it, whose upper half is never
-handed out whole: so no two free buddies face each other, and every page not placed is in use.
-Within a type, the lowest fitting region is used.
+largest order first, each in the smallest aligned stretch that can hold it.  A stretch that had to
+be split for a block keeps a page in use in the block's buddy: so no two free buddies face each
+other, and every page not placed is in use.  Within a type, the lowest fitting stretch is used.
 """
 
 from __future__ import annotations
@@ -48,40 +47,42 @@ def tag_pageblocks(zone: Zone, counts: dict[int, int]) -> None:
 
 
 class _Regions:
-    """Aligned stretches of a zone still to be handed out, by order, lowest first."""
+    """Aligned stretches still to be handed out, by order, lowest first.
+
+    A *whole* stretch may become one free block: its buddy holds a page in use or lies outside the
+    zone.  Any other may only be split.
+    """
 
     def __init__(self) -> None:
-        self._by_order: list[SortedList] = [SortedList() for _ in range(_MAX_ORDER + 1)]
+        self._whole: list[SortedList] = [SortedList() for _ in range(_MAX_ORDER + 1)]
+        self._split: list[SortedList] = [SortedList() for _ in range(_MAX_ORDER + 1)]
 
-    def add(self, index: int, order: int) -> None:
-        self._by_order[order].add(index)
+    def add(self, index: int, order: int, *, whole: bool) -> None:
+        (self._whole if whole else self._split)[order].add(index)
 
     def take(self, order: int) -> int:
-        """Index of a free region for a block of ``order``, or -1."""
-        if order == _MAX_ORDER:
-            return self._pop(_MAX_ORDER)
+        """Index of a place for a block of ``order``, or -1."""
+        if self._whole[order]:
+            return int(self._whole[order].pop(0))
         for larger in range(order + 1, _MAX_ORDER + 1):
-            index = self._pop(larger)
-            if index >= 0:
-                self._keep_rest(index, larger, order)
-                return index
+            for stretches in (self._split[larger], self._whole[larger]):
+                if stretches:
+                    index = int(stretches.pop(0))
+                    self._keep_rest(index, larger, order)
+                    return index
         return -1
-
-    def _pop(self, order: int) -> int:
-        stretch = self._by_order[order]
-        return int(stretch.pop(0)) if stretch else -1
 
     def _keep_rest(self, index: int, larger: int, order: int) -> None:
         while larger > order:
             larger -= 1
-            self.add(index + (1 << larger), larger)
+            self.add(index + (1 << larger), larger, whole=larger > order)
 
 
 def lay_out(zone: Zone, counts: dict[tuple[int, int], int]) -> int:
     """Place (order, migratetype) -> blocks by the module's rule; pages that found no place."""
     own: list[_Regions] = [_Regions() for _ in range(_TYPES)]
     for index, order in _aligned_regions(zone):
-        own[zone.pageblock[index >> zone.pageblock_order]].add(index, order)
+        own[zone.pageblock[index >> zone.pageblock_order]].add(index, order, whole=True)
     unplaced = 0
     for order, migratetype in sorted(counts, key=lambda key: (-key[0], key[1])):
         for _ in range(counts[order, migratetype]):

@@ -17,7 +17,7 @@ from buddysim.mm.protocols import Hooks
 from buddysim.mm.request import Failure, Request
 from buddysim.mm.slow_path import SlowPath
 from buddysim.mm.spec import MachineSpec, Sysctl, ZoneSpec
-from buddysim.mm.state import load_zone
+from buddysim.mm.state import ZoneState, load_zone
 from buddysim.mm.vmstat import VmStat
 from buddysim.mm.zone import WATERMARK_RULES, Zone
 
@@ -323,8 +323,7 @@ def _set_reserves(machine: Machine, specs: list[ZoneSpec]) -> None:
 def _fill_zone(zone: Zone, zone_spec: ZoneSpec) -> int:
     """Put the start state's free blocks into a zone; pages that could not be placed."""
     if zone_spec.state is not None:
-        load_zone(zone, zone_spec.state)
-        return 0
+        return _load_state(zone, zone_spec.state)
     if zone_spec.pageblock_counts:
         tag_pageblocks(zone, zone_spec.pageblock_counts)
     zone.nr_reserved_highatomic = zone_spec.nr_reserved_highatomic
@@ -332,3 +331,18 @@ def _fill_zone(zone: Zone, zone_spec: ZoneSpec) -> int:
         free_all(zone, zone.managed)
         return 0
     return lay_out(zone, zone_spec.free_counts)
+
+
+def _load_state(zone: Zone, state: ZoneState) -> int:
+    """Load a snapshot, placing counted blocks where lists are missing; pages without place."""
+    load_zone(zone, state)
+    if state.free_lists or not state.free_counts:
+        return 0
+    counts = {(order, migratetype): blocks for order, migratetype, blocks in state.free_counts}
+    unplaced = lay_out(zone, counts)
+    for cpu, diff in enumerate(state.free_diff):
+        zone.free_diff[cpu] = diff
+    zone.free = state.free
+    zone.free_cma = state.free_cma
+    zone.free_highatomic = state.free_highatomic
+    return unplaced

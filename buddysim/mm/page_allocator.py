@@ -111,9 +111,7 @@ class PageAllocator:
         zonelist = self.zonelist_of(gfp, node)
         class_index = self.class_index(gfp)
         flags = self.fast_flags(gfp, zonelist, class_index)
-        return self.get_page(
-            order, self.migratetype_of(gfp), class_index, flags, zonelist, cpu
-        )
+        return self.get_page(order, self.migratetype_of(gfp), class_index, flags, zonelist, cpu)
 
     def get_page(
         self,

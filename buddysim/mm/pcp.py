@@ -199,9 +199,7 @@ class PcpArea(FallbackArea):
             free_high = (
                 self.pcp_free_count[cpu] >= batch
                 and self.pcp_flags[cpu] & _PREV_FREE_HIGH_ORDER != 0
-                and (
-                    self.pcp_flags[cpu] & _FREE_HIGH_BATCH == 0 or self.pcp_count[cpu] >= batch
-                )
+                and (self.pcp_flags[cpu] & _FREE_HIGH_BATCH == 0 or self.pcp_count[cpu] >= batch)
             )
             self.pcp_flags[cpu] |= _PREV_FREE_HIGH_ORDER
         elif self.pcp_flags[cpu] & _PREV_FREE_HIGH_ORDER:

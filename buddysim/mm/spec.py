@@ -41,8 +41,10 @@ class Sysctl:
         known = {entry.name for entry in fields(self)}
         name = name.strip().removeprefix("vm.")
         if not equals or name not in known:
-            raise ConfigError(f"sysctl {text!r}", expected="NAME=VALUE with NAME one of "
-                              + ", ".join(sorted(known)))
+            raise ConfigError(
+                f"sysctl {text!r}",
+                expected="NAME=VALUE with NAME one of " + ", ".join(sorted(known)),
+            )
         return self.with_value(name, value)
 
     def with_value(self, name: str, value: str | int | list[int]) -> Sysctl:
@@ -205,7 +207,9 @@ def _zone_from_table(table: dict[str, Any], path: str) -> ZoneSpec:
     else:
         pages = int(table.get("pages", 0))
     if pages <= 0:
-        raise ConfigError(f"zone {table['name']!r} has no pages", path=path, expected="size or pages")
+        raise ConfigError(
+            f"zone {table['name']!r} has no pages", path=path, expected="size or pages"
+        )
     zone = ZoneSpec(
         name=str(table["name"]),
         start_pfn=int(table["start_pfn"]),

@@ -74,6 +74,9 @@ class ZoneState:
     pcp: tuple[PcpState, ...] = (PcpState(),)
     movable: tuple[tuple[int, int], ...] = field(default=())
     """Runs (first pfn, pages) of used pages on an LRU."""
+    free_counts: tuple[tuple[int, int, int], ...] = ()
+    """(order, migratetype, blocks) where the lists themselves were not recorded; they are then
+    placed by ``mm/layout.py``."""
 
 
 def pindex_parts(pindex: int) -> tuple[int, int]:

@@ -201,9 +201,7 @@ class Zone(PcpArea):
             small += 1
         return True
 
-    def watermark_fast(
-        self, order: int, mark: int, class_index: int, alloc_flags: int
-    ) -> bool:
+    def watermark_fast(self, order: int, mark: int, class_index: int, alloc_flags: int) -> bool:
         """The check of the hot path: order-0 shortcut, then the rule, then un-boosted min."""
         free = self.free
         if order == 0 and self.watermark_rule >= _RULE_LIST:
@@ -224,9 +222,7 @@ class Zone(PcpArea):
 
     def above_high_mark(self) -> bool:
         """Order-0 check of the boosted high mark for the Movable class, no flags (7.4)."""
-        return self.watermark_ok(
-            0, self.mark_high + self.boost, _CLASS_MOVABLE, 0, self.free
-        )
+        return self.watermark_ok(0, self.mark_high + self.boost, _CLASS_MOVABLE, 0, self.free)
 
     def rmqueue_zone(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
         """A block from the pcp lists or the buddy lists; index or -1 (fact sheet 5.1, 6.3)."""
@@ -303,9 +299,7 @@ class Zone(PcpArea):
                 self.unhook_pcp(head, held)
             else:
                 self.del_from_free_list(head, held)
-                self.account_freepages(
-                    -(1 << held), self.pageblock[head >> self.pageblock_order]
-                )
+                self.account_freepages(-(1 << held), self.pageblock[head >> self.pageblock_order])
             taken += self.return_outside(head, held, index, end)
             index = max(index, head + (1 << held))
         return taken

@@ -51,7 +51,6 @@ class Snapshot:
     nr_free: tuple[tuple[int, ...], ...] = ()
     zonelists: dict[int, tuple[tuple[int, str], ...]] = field(default_factory=dict)
     pageblock_order: int = 9
-    free_counts: tuple[tuple[tuple[int, int, int], ...], ...] = ()
     kswapd_failures: tuple[int, ...] = ()
     cpu: int = 0
     """The cpu that ran the script when the snapshot was taken."""
@@ -412,14 +411,6 @@ def _json_snapshot(op: dict[str, Any], *, full: bool) -> Snapshot:
         nr_free=tuple(tuple(zone.get("nr_free", ())) for zone in op["zones"]),
         zonelists=zonelists,
         pageblock_order=op.get("pageblock_order", 9),
-        free_counts=tuple(
-            tuple(
-                (order, migratetype, blocks) for order, migratetype, blocks in zone["free_counts"]
-            )
-            if "free_counts" in zone
-            else ()
-            for zone in op["zones"]
-        ),
         cpu=op.get("cpu", 0),
         kswapd_failures=tuple(node.get("kswapd_failures", 0) for node in op.get("nodes", [])),
     )
@@ -464,6 +455,10 @@ def _json_zone(zone: dict[str, Any]) -> ZoneState:
         ),
         pcp=tuple(_pcp_of_json(pcp) for pcp in zone["pcp"]),
         movable=tuple((first, pages) for first, pages in zone.get("lru", ())),
+        free_counts=tuple(
+            (order, migratetype, blocks)
+            for order, migratetype, blocks in zone.get("free_counts", ())
+        ),
     )
 
 
