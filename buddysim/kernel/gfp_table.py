@@ -21,8 +21,8 @@ __all__ = [
     "Gfp",
 ]
 
-ERAS = ("2.6.25", "2.6.32", "3.13", "4.4", "4.9", "4.14", "4.19", "6.1", "6.12")
-"""Columns of the tables, oldest first."""
+ERAS = ("2.6.25", "2.6.32", "3.13", "4.4", "4.9", "4.14", "4.19", "6.1", "6.12", "6.18")
+"""Columns of the tables, oldest first; 6.18 has 6.12's bits and prints them in another order."""
 LEGACY_ERAS = frozenset({"2.6.25", "2.6.32", "3.13"})
 """One bit, WAIT, where later kernels have DIRECT_RECLAIM and KSWAPD_RECLAIM."""
 ERA_SINCE: tuple[tuple[tuple[int, ...], str], ...] = (
@@ -35,6 +35,7 @@ ERA_SINCE: tuple[tuple[tuple[int, ...], str], ...] = (
     ((4, 16), "4.19"),
     ((5, 0), "6.1"),
     ((6, 3), "6.12"),
+    ((6, 15), "6.18"),
 )
 
 
@@ -145,9 +146,11 @@ def _columns(table: str) -> dict[str, dict[str, int]]:
 
 
 BITS: dict[str, dict[str, int]] = _columns(_BITS_TABLE)
+BITS["6.18"] = BITS["6.12"]
 """Era -> flag without its ``__GFP_`` -> the era's own bit.  Only flags that the era has."""
 
 COMPOSITES: dict[str, dict[str, int]] = _columns(_COMPOSITES_TABLE)
+COMPOSITES["6.18"] = COMPOSITES["6.12"]
 """Era -> name -> the era's own mask.
 
 GFP_THISNODE was a composite through 3.13; 2.6.32 and 3.13 print the same word for the single bit
@@ -176,7 +179,8 @@ _FROM_4_6 = (
     "RECLAIMABLE MOVABLE ACCOUNT NOTRACK WRITE RECLAIM DIRECT_RECLAIM KSWAPD_RECLAIM OTHER_NODE "
     "ZEROTAGS"
 )
-_FROM_6_3 = (
+# Ascending bits were seen on 6.18; 6.12's own traces and log still have the older order.
+_FROM_6_18 = (
     f"GFP_TRANSHUGE GFP_TRANSHUGE_LIGHT {_USERS} GFP_KERNEL_ACCOUNT GFP_KERNEL GFP_NOFS GFP_ATOMIC "
     "GFP_NOIO GFP_NOWAIT GFP_DMA GFP_DMA32 RECLAIM DMA HIGHMEM DMA32 MOVABLE RECLAIMABLE HIGH IO "
     "FS ZERO DIRECT_RECLAIM KSWAPD_RECLAIM WRITE NOWARN RETRY_MAYFAIL NOFAIL NORETRY MEMALLOC "
@@ -212,7 +216,8 @@ _WORDS_BY_ERA = {
     "4.14": _FROM_4_6,
     "4.19": _FROM_4_6,
     "6.1": _FROM_4_6,
-    "6.12": _FROM_6_3,
+    "6.12": f"{_FROM_4_6} NO_OBJ_EXT",
+    "6.18": _FROM_6_18,
 }
 _OLD_TRACE_ERAS = ("2.6.32", "3.13", "4.4")
 _HEX_ONLY_ERAS = ("2.6.25", *_OLD_TRACE_ERAS)

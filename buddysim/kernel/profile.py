@@ -227,6 +227,7 @@ _6_18 = replace(
     _6_12,
     name="6.18",
     since=(6, 15),
+    gfp_era="6.18",
     provenance="fact sheet 17; files, traces, marks and pcp sizes observed live, source not read",
 )
 

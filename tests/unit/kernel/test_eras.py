@@ -20,7 +20,7 @@ SHEET = ("2.6.25", "2.6.32", "3.13", "4.4", "4.19", "6.1", "6.12", "6.18")
 """Columns of section 17; 4.9 and 4.14 are rows of ours between them."""
 
 KNOBS: dict[str, tuple[object, ...]] = {
-    "gfp_era": ("2.6.25", "2.6.32", "3.13", "4.4", "4.19", "6.1", "6.12", "6.12"),
+    "gfp_era": ("2.6.25", "2.6.32", "3.13", "4.4", "4.19", "6.1", "6.12", "6.18"),
     "migratetype_numbering": ("old",) * 3 + ("new",) * 5,
     "min_free_kbytes_max": (65536,) * 5 + (262144,) * 3,
     "spacing": ("share",) * 4 + ("delta",) * 4,

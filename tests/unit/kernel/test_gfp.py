@@ -112,8 +112,9 @@ DRILL = [
     (0x6200CA, ("4.19", "4.20"), "GFP_HIGHUSER_MOVABLE"),
     (0xCC0, ("5.0", "5.15", "6.1", "6.2"), "GFP_KERNEL"),
     (0xA20, ("5.0", "6.2"), "GFP_ATOMIC"),
-    (0x40DC0, ("5.4", "6.1"), "GFP_KERNEL|__GFP_COMP|__GFP_ZERO"),
-    (0x40DC0, ("6.12", "6.18"), "GFP_KERNEL|__GFP_ZERO|__GFP_COMP"),
+    (0x40DC0, ("5.4", "6.1", "6.12"), "GFP_KERNEL|__GFP_COMP|__GFP_ZERO"),
+    (0x930, ("6.12",), "GFP_ATOMIC|__GFP_ZERO|__GFP_RECLAIMABLE"),
+    (0x40DC0, ("6.18",), "GFP_KERNEL|__GFP_ZERO|__GFP_COMP"),
     (0x820, ("6.3", "6.8", "6.18"), "GFP_ATOMIC"),
     (0x100CCA, ("6.12", "6.18"), "GFP_HIGHUSER_MOVABLE"),
     (0x500CC2, ("6.12", "6.18"), "GFP_HIGHUSER|__GFP_ACCOUNT"),
@@ -143,7 +144,7 @@ def test_decode_drill(raw: int, era: str, names: str) -> None:
         (0x80060, "4.4", "GFP_HIGH|GFP_ATOMIC|GFP_IO"),
         (0x2400080, "4.4", "GFP_NOIO|0x80"),
         (0xC60, "6.1", "GFP_NOFS|__GFP_HIGH"),
-        (0x1EB2, "6.12", "GFP_ATOMIC|__GFP_HIGHMEM|__GFP_RECLAIMABLE|__GFP_FS|__GFP_DIRECT_RECLAIM"
+        (0x1EB2, "6.18", "GFP_ATOMIC|__GFP_HIGHMEM|__GFP_RECLAIMABLE|__GFP_FS|__GFP_DIRECT_RECLAIM"
          "|__GFP_WRITE|0x200"),
         (0x4028C0, "6.12", "GFP_NOWAIT|__GFP_IO|__GFP_FS|__GFP_ACCOUNT"),
     ],
@@ -294,7 +295,8 @@ def test_composite_of_another_era_is_refused_with_the_nearest() -> None:
 
 @pytest.mark.parametrize(
     ("release", "era"),
-    [("6.18", "6.12"), ("5.15", "6.1"), ("4.15.0-99", "4.14"), ("4.12", "4.9"), ("4.5", "4.4"),
+    [("6.18", "6.18"), ("6.8", "6.12"),
+     ("5.15", "6.1"), ("4.15.0-99", "4.14"), ("4.12", "4.9"), ("4.5", "4.4"),
      ("3.18", "3.13"), ("2.6.31", "2.6.32"), ("2.6.24", "2.6.25")],
 )  # fmt: skip
 def test_era_of_a_release(release: str, era: str) -> None:
