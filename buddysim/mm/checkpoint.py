@@ -55,6 +55,7 @@ class Checkpoint:
     lru: dict[int, bool]
     clock_ns: int
     boost_wakes: int
+    notebook: dict[str, Any]
 
     def restore(self, machine: Machine) -> None:
         """Undo everything since; see ``Machine.rollback``."""
@@ -68,6 +69,7 @@ class Checkpoint:
         machine.lru = dict(self.lru)
         machine.clock_ns = self.clock_ns
         machine.allocator.boost_wakes = self.boost_wakes
+        machine.notebook = dict(self.notebook)
         machine.last_failure = None
 
 
@@ -79,6 +81,7 @@ def take_checkpoint(machine: Machine) -> Checkpoint:
         lru=dict(machine.lru),
         clock_ns=machine.clock_ns,
         boost_wakes=machine.allocator.boost_wakes,
+        notebook=dict(machine.notebook),
     )
 
 

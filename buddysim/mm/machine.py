@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from buddysim.kernel import watermark
 from buddysim.kernel.gfp import Gfp
 from buddysim.kernel.pcp import pcp_sizes
@@ -45,6 +47,8 @@ class Machine:
         self.lru: dict[int, bool] = {}
         """Reclaimable order-0 pages, oldest first: pfn -> dirty."""
         self.clock_ns = 0
+        self.notebook: dict[str, Any] = {}
+        """Small state of the policies; checkpoints copy it."""
         self.last_failure: Failure | None = None
         self.slow_path_entries = 0
         self.min_free_kbytes = 0

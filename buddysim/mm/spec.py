@@ -53,7 +53,7 @@ class Sysctl:
             if name == "lowmem_reserve_ratio":
                 numbers = value.replace(",", " ").split() if isinstance(value, str) else value
                 ratio = tuple(int(number) for number in numbers)  # type: ignore[union-attr]  # a bare number raises TypeError, reported below
-                parsed: Any = (ratio + (0, 0, 0, 0, 0))[:5]
+                parsed: Any = (*ratio, 0, 0, 0, 0, 0)[:5]
                 low = min(parsed)
             else:
                 parsed = low = int(value)  # type: ignore[arg-type]  # a list raises TypeError, reported below

@@ -58,7 +58,10 @@ _PCP_DYNAMIC = 2
 
 
 class Zone(PcpArea):
-    """A zone of one node.  ``class_index`` arguments are zone indexes: 0 DMA, 1 DMA32, 2 Normal, 3 HighMem, 4 Movable."""
+    """A zone of one node.
+
+    ``class_index`` arguments are zone indexes: 0 DMA, 1 DMA32, 2 Normal, 3 HighMem, 4 Movable.
+    """
 
     def __init__(
         self,

@@ -309,7 +309,7 @@ def _assumed_movable(
     for (order, _), pfns in snap["lists"]:
         for pfn in pfns:
             free.update(range(pfn, pfn + (1 << order)))
-    runs = []
+    runs: list[tuple[int, int]] = []
     size = 1 << block_order
     touched = {pfn >> block_order for pfn in free}
     for block in sorted(touched):
