@@ -231,9 +231,7 @@ def _own_word(word: str, era: str) -> int | None:
     if word in COMPOSITES[era]:
         return COMPOSITES[era][word]
     bits = BITS[era]
-    flag = word.removeprefix("__").removeprefix("GFP_")
-    if flag == word:
-        return None
+    flag = _flag(word)
     if flag == "RECLAIM" and era not in LEGACY_ERAS:
         return bits["DIRECT_RECLAIM"] | bits["KSWAPD_RECLAIM"]
     return bits.get(flag)
@@ -244,10 +242,16 @@ def _foreign_word(word: str) -> int | None:
     for era in reversed(ERAS):
         if word in COMPOSITES[era]:
             return decode_mask(COMPOSITES[era][word], era)
-    flag = word.removeprefix("__").removeprefix("GFP_")
-    if flag != word and (flag == "WAIT" or flag in Gfp.__members__):
-        return _canonical_bit(flag)
-    return _RECLAIM if word in {"__GFP_RECLAIM", "GFP_RECLAIM"} else None
+    flag = _flag(word)
+    if flag in {"WAIT", "RECLAIM"}:
+        return _RECLAIM
+    return int(Gfp[flag]) if flag in Gfp.__members__ else None
+
+
+def _flag(word: str) -> str:
+    """``__GFP_COMP`` or ``GFP_COMP`` -> ``COMP``; empty for a word of another form."""
+    bare = word.removeprefix("__")
+    return bare.removeprefix("GFP_") if bare.startswith("GFP_") else ""
 
 
 def _nearest(word: str, era: str) -> str:

@@ -228,6 +228,7 @@ def test_parsing_twice_is_stable(era_raw: tuple[str, int]) -> None:
     [
         ("GFP_WAIT|GFP_IO", "2.6.32", Gfp.DIRECT_RECLAIM | Gfp.KSWAPD_RECLAIM | Gfp.IO),
         ("__GFP_WAIT", "6.12", Gfp.DIRECT_RECLAIM | Gfp.KSWAPD_RECLAIM),
+        ("__GFP_RECLAIM", "6.12", Gfp.DIRECT_RECLAIM | Gfp.KSWAPD_RECLAIM),
         ("__GFP_RECLAIM", "2.6.25", Gfp.DIRECT_RECLAIM | Gfp.KSWAPD_RECLAIM),
         ("__GFP_REPEAT", "6.12", Gfp.REPEAT),
         ("__GFP_ATOMIC", "6.12", Gfp.ATOMIC),
@@ -259,6 +260,7 @@ def test_foreign_composite_takes_its_newest_meaning() -> None:
         ("GFP_KERNEL| gfp_atomc", 13, "GFP_ATOMIC"),
         ("__GFP_NOWRAN|GFP_DMA", 1, "__GFP_NOWARN"),
         ("4020", 1, "0x4020"),
+        ("__COMP", 1, "__GFP_COMP"),
         ("GFP_DMA||GFP_DMA32", 9, "none"),
         ("", 1, "none"),
     ],

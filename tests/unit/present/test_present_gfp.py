@@ -56,5 +56,10 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
 
 
+def test_memalloc_knows_no_watermark() -> None:
+    assert "nothing: no watermark applies" in shown("GFP_KERNEL|__GFP_MEMALLOC", "6.12")
+    assert "stops at no watermark" in shown("GFP_KERNEL|__GFP_MEMALLOC")
+
+
 def test_zero_reads_as_none() -> None:
     assert "none" in shown("0x0", "6.12")

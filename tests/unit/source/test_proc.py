@@ -118,7 +118,7 @@ Node 0, zone      DMA            1            2            4            1
 
 
 def test_modern_zoneinfo_tells_marks_from_pcp_sizes() -> None:
-    zone, movable = parse_zoneinfo(MODERN)
+    zone, movable = parse_zoneinfo(MODERN + "\n")
     assert (zone.node, zone.name, zone.start_pfn) == (0, "DMA32", 4096)
     assert (zone.boost, zone.min, zone.low, zone.high, zone.promo) == (
         512,
@@ -163,6 +163,7 @@ def test_buddyinfo_rows() -> None:
     text = (
         "Node 0, zone      DMA "
         "     0      0      0      0      0      0      0      0      1      1      3 \n"
+        "\n"
         "Node 1, zone   Normal "
         "  2750    732    880    506    261     69     29    157    267    179    346 \n"
     )

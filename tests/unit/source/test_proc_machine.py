@@ -84,6 +84,13 @@ def test_highmem_machine_has_no_dma32_class() -> None:
     assert zones[0].lowmem_reserve == (0, 0, 865, 7000, 7000)
 
 
+def test_device_memory_is_no_zone_of_the_allocator() -> None:
+    text = ZONEINFO + ZONEINFO.replace("Normal", "Device")
+    assert [zone.name for zone in machine_spec_from_proc(text).zones] == ["Normal"]
+    with pytest.raises(TraceError, match="no populated zone"):
+        machine_spec_from_proc(ZONEINFO.replace("Normal", "Device"))
+
+
 @pytest.mark.parametrize(
     ("zoneinfo", "buddyinfo", "path"),
     [
