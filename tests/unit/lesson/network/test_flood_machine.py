@@ -21,7 +21,7 @@ def test_every_page_comes_back(era: str) -> None:
     machine = small_machine(era)
     machine.drain_all_pages()
     before = sum(zone.free for zone in machine.zones)
-    spec = FloodSpec(CookieMode.OFF, era=era, seconds=1.0, max_syn_backlog=1 << 16)
+    spec = FloodSpec(CookieMode.OFF, era=era, seconds=3.0, max_syn_backlog=1 << 16)
     result = Flood(spec, machine).run()
     machine.drain_all_pages()
     assert result.allocation_failures > 0

@@ -6,9 +6,9 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
-from buddysim.kernel.gfp import composite
 from lesson_fakes import FakePages
 
+from buddysim.kernel.gfp import composite
 from buddysim.lesson.network.listener import Ack, CookieMode, Listener, Syn
 from buddysim.lesson.network.slab import SlabCache, old_layout
 from buddysim.lesson.network.syncookie import Flow, SynCookie

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from buddysim.kernel.gfp import Gfp, composite
 from lesson_fakes import FakePages
 
+from buddysim.kernel.gfp import Gfp, composite
 from buddysim.lesson.network.slab import SlabCache, modern_layout, old_layout
 
 ATOMIC = composite("GFP_ATOMIC", "6.12")
