@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,9 +18,11 @@ from typing import Any
 from buddysim.errors import TraceError
 from buddysim.source.oracle import Op, Step, open_oracle
 
-__all__ = ["Operation", "Recording", "read_log", "read_recording"]
+__all__ = ["Operation", "Recording", "read_log", "read_recording", "read_timed_log"]
 
 Operation = dict[str, Any]
+_PLAIN = {Op.DRAIN: "drain", Op.FREE_ALL: "freeall", Op.FREE_FILL: "freeall"}
+_STAMP = re.compile(r"\[\s*(\d+)\.(\d{6})\] ")
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,16 @@ def _of_step(step: Step) -> Iterator[Operation]:
         yield {"op": "snapz", "state": step[2]}
     elif step[0] == Op.FILL:
         yield {"op": "fill", "order": step[3], "gfp": step[4], "failed": step[6] < step[5]}
+    elif step[0] in _PLAIN:
+        yield {"op": _PLAIN[step[0]]}
     elif step[0] == Op.OTHER:
         _, _, word, values = step
         if word == "fault":
             yield {"op": "make_it_fail", "on": int(values[0])}
         elif word == "nth":
             yield {"op": "fail_nth", "value": int(values[0])}
+        elif word == "sleep":
+            yield {"op": "sleep", "ms": int(values[0])}
 
 
 def read_log(path: Path) -> list[tuple[int, str]]:
@@ -79,14 +86,22 @@ def read_log(path: Path) -> list[tuple[int, str]]:
 
     Raises TraceError for a file that cannot be read.
     """
+    return [(number, text) for number, _, text in read_timed_log(path)]
+
+
+def read_timed_log(path: Path) -> list[tuple[int, int, str]]:
+    """As :func:`read_log` with each line's time in microseconds, -1 for lines without one."""
     if not path.exists():
         return []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise TraceError(f"cannot read kernel log: {error}", path=str(path)) from None
+    stamped = ((number, line, _STAMP.match(line)) for number, line in enumerate(lines, 1))
     return [
-        (number, line.partition("] ")[2] if line.startswith("[") else line)
-        for number, line in enumerate(lines, 1)
+        (number, int(stamp[1]) * 1_000_000 + int(stamp[2]), line[stamp.end() :])
+        if stamp
+        else (number, -1, line)
+        for number, line, stamp in stamped
         if line.strip()
     ]

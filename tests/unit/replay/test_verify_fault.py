@@ -92,11 +92,11 @@ def test_a_missing_message_is_a_difference(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(text.encode()))
     log = tmp_path / "attr.dmesg.txt"
     log.write_text(
-        "[ 1.0] FAULT_INJECTION: forcing a failure.\n"
-        "[ 1.0] name fail_page_alloc, interval 1, probability 100, space 0, times -1\n"
+        "[    1.000000] FAULT_INJECTION: forcing a failure.\n"
+        "[    1.000000] name fail_page_alloc, interval 1, probability 100, space 0, times -1\n"
     )
     assert check_fault(path).exact
-    log.write_text("[ 1.0] FAULT_INJECTION: forcing a failure.\n")
+    log.write_text("[    1.000000] FAULT_INJECTION: forcing a failure.\n")
     assert not check_fault(path).exact
 
 
