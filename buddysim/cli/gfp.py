@@ -1,0 +1,95 @@
+"""``buddysim gfp``: read or build a GFP mask."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from buddysim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from buddysim.report.gfp import GfpAnswer
+
+__all__ = ["gfp", "gfp_cli"]
+
+_FILE_WIDTH = 100
+
+
+def gfp_cli(
+    mask: Annotated[
+        list[str],
+        typer.Argument(metavar="MASK|NAMES", help="A number with 0x, or names joined by |."),
+    ],
+    *,
+    profile: Annotated[
+        str | None,
+        typer.Option(metavar="ERA", help="One kernel, e.g. 2.6.25 or 5.15; default: all."),
+    ] = None,
+    output_format: Annotated[
+        str | None, typer.Option("--format", metavar="rich|json", help="json: schema gfp/1.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write here, not stdout.")
+    ] = None,
+    quiet: Annotated[  # every verb takes it; this one has no progress to show
+        bool, typer.Option("--quiet", "-q", help="Only errors on stderr.")
+    ] = False,
+) -> None:
+    """Decode or encode a GFP mask: names, rights, reserves, zone, contradictions.
+
+    A number means different things to different kernels; without --profile every era's reading
+    is listed and the likely ones are marked.
+
+    Examples:
+
+        buddysim gfp 0x4020 --profile 2.6.25
+
+        buddysim gfp 'GFP_ATOMIC|__GFP_NOWARN'
+
+        buddysim gfp 0xcc0 --format json
+    """
+    if output_format not in {None, "rich", "json"}:
+        raise ConfigError(f"--format {output_format}", expected="rich or json")
+    answer = gfp("|".join(mask), profile)
+    text = _json(answer) if output_format == "json" else _rich(answer, to_file=output is not None)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        _write(output, text)
+
+
+def gfp(text: str, profile: str | None = None) -> GfpAnswer:
+    """The answer as data.  Raises ConfigError for unknown names (nearest told) or profile."""
+    from buddysim.report.gfp import answer_gfp
+
+    return answer_gfp(text, profile)
+
+
+def _json(answer: GfpAnswer) -> str:
+    from buddysim.report.gfp import gfp_document
+
+    return json.dumps(gfp_document(answer), indent=2) + "\n"
+
+
+def _rich(answer: GfpAnswer, *, to_file: bool) -> str:
+    from rich.console import Console
+
+    from buddysim.present.gfp import render_gfp
+
+    console = Console(no_color=True, width=_FILE_WIDTH) if to_file else Console(highlight=False)
+    with console.capture() as capture:
+        console.print(render_gfp(answer))
+    return capture.get()
+
+
+def _write(output: Path, text: str) -> None:
+    temporary = output.with_name(f".{output.name}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(output)
+    except OSError as error:
+        raise ConfigError(f"cannot write {output}: {error.strerror or error}") from error
