@@ -35,9 +35,7 @@ def gfp_cli(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write here, not stdout.")
     ] = None,
-    quiet: Annotated[  # every verb takes it; this one has no progress to show
-        bool, typer.Option("--quiet", "-q", help="Only errors on stderr.")
-    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Without the legend.")] = False,
 ) -> None:
     """Decode or encode a GFP mask: names, rights, reserves, zone, contradictions.
 
@@ -55,7 +53,10 @@ def gfp_cli(
     if output_format not in {None, "rich", "json"}:
         raise ConfigError(f"--format {output_format}", expected="rich or json")
     answer = gfp("|".join(mask), profile)
-    text = _json(answer) if output_format == "json" else _rich(answer, to_file=output is not None)
+    if output_format == "json":
+        text = _json(answer)
+    else:
+        text = _rich(answer, to_file=output is not None, with_legend=not quiet)
     if output is None:
         sys.stdout.write(text)
     else:
@@ -75,14 +76,14 @@ def _json(answer: GfpAnswer) -> str:
     return json.dumps(gfp_document(answer), indent=2) + "\n"
 
 
-def _rich(answer: GfpAnswer, *, to_file: bool) -> str:
+def _rich(answer: GfpAnswer, *, to_file: bool, with_legend: bool) -> str:
     from rich.console import Console
 
     from buddysim.present.gfp import render_gfp
 
     console = Console(no_color=True, width=_FILE_WIDTH) if to_file else Console(highlight=False)
     with console.capture() as capture:
-        console.print(render_gfp(answer))
+        console.print(render_gfp(answer, with_legend=with_legend))
     return capture.get()
 
 

@@ -17,11 +17,14 @@ __all__ = ["render_gfp"]
 _INDENT = 17
 
 
-def render_gfp(answer: GfpAnswer) -> RenderableType:
-    """One reading in full, or one line per kernel and a legend."""
+def render_gfp(answer: GfpAnswer, *, with_legend: bool = True) -> RenderableType:
+    """One reading in full, or two lines per group of kernels that agree, and a legend."""
     if len(answer.readings) == 1:
         return _one(answer.readings[0])
-    return _all(answer)
+    lines = _all(answer)
+    if with_legend:
+        lines += [Text(""), *(Text(line, style="dim") for line in _legend(answer))]
+    return Group(*lines)
 
 
 def _one(reading: Reading) -> RenderableType:
@@ -57,7 +60,7 @@ def _troubles(reading: Reading) -> list[Text]:
     return lines
 
 
-def _all(answer: GfpAnswer) -> RenderableType:
+def _all(answer: GfpAnswer) -> list[RenderableType]:
     lines: list[RenderableType] = []
     for group in _groups(answer.readings):
         reading = group[0]
@@ -67,7 +70,7 @@ def _all(answer: GfpAnswer) -> RenderableType:
         heading = Text(f"{kernels:<{_INDENT}}{reading.mask:<#11x}")
         lines.append(heading.append_text(_names(answer, reading)))
         lines.append(Padding(Text(_summary(reading), style="dim"), (0, 0, 0, _INDENT)))
-    return Group(*lines, Text(""), *(Text(line, style="dim") for line in _legend(answer)))
+    return lines
 
 
 def _groups(readings: tuple[Reading, ...]) -> list[list[Reading]]:

@@ -36,6 +36,11 @@ def test_json_is_one_document_on_stdout() -> None:
     assert document["readings"][0]["names"] == ["GFP_ATOMIC", "__GFP_COMP"]
 
 
+def test_quiet_leaves_the_legend_out() -> None:
+    assert "stops at: the share" in call("0x20")
+    assert "stops at: the share" not in call("0x20", "-q")
+
+
 def test_names_may_be_given_apart() -> None:
     apart = json.loads(call("GFP_KERNEL", "__GFP_ZERO", "--format", "json"))
     joined = json.loads(call("GFP_KERNEL|__GFP_ZERO", "--format", "json"))
