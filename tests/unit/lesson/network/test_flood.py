@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import pytest
-from lesson_fakes import FakePages
 
 from buddysim.lesson.network.flood import Flood, FloodResult, FloodSpec
 from buddysim.lesson.network.listener import CookieMode
 
 
-def run(mode: CookieMode, pages: FakePages | None = None, **options) -> FloodResult:
-    pages = pages or FakePages()
-    result = Flood(FloodSpec(mode, **options), pages).run()
-    assert pages.pages == 0, "every page was given back"
-    return result
+@pytest.fixture(scope="module")
+def run(fake_pages):
+    """Play one flood on fake pages, all of which must come back."""
+
+    def play(mode: CookieMode, limit: int = 1 << 30, **options) -> FloodResult:
+        pages = fake_pages(limit)
+        result = Flood(FloodSpec(mode, **options), pages).run()
+        assert pages.pages == 0
+        return result
+
+    return play
 
 
 @pytest.fixture(scope="module")
-def results() -> dict[CookieMode, FloodResult]:
+def results(run) -> dict[CookieMode, FloodResult]:
     """No cookies needs a longer look: half-open requests live 21 s."""
     return {mode: run(mode, seconds=24.0 if mode is CookieMode.OFF else 4.0) for mode in CookieMode}
 
 
-def test_a_calm_server_serves_everyone_at_the_round_trip_time() -> None:
+def test_a_calm_server_serves_everyone_at_the_round_trip_time(run) -> None:
     calm = run(CookieMode.OFF, noise_per_s=0)
     assert calm.served_percent > 99
     assert 10 < calm.mean_response_ms < 12
@@ -53,24 +58,24 @@ def test_timestamps_save_the_options_of_the_clients_that_offer_them(results) -> 
     assert stamped.mss_rounded == plain.mss_rounded, "the MSS is in the cookie, not in the stamp"
 
 
-def test_the_queue_bounds_the_memory_and_a_bigger_queue_pays_for_it() -> None:
+def test_the_queue_bounds_the_memory_and_a_bigger_queue_pays_for_it(run) -> None:
     bounded = run(CookieMode.COOKIES, seconds=3.0)
     unbounded = run(CookieMode.OFF, seconds=3.0, max_syn_backlog=65536)
     assert bounded.request_pages_peak == 25, "1024 requests, 42 to a page"
     assert unbounded.request_pages_peak > 500
 
 
-def test_a_bigger_queue_on_a_small_machine_fails_atomic_allocations() -> None:
-    small = run(CookieMode.OFF, FakePages(limit=300), seconds=3.0, max_syn_backlog=65536)
+def test_a_bigger_queue_on_a_small_machine_fails_atomic_allocations(run) -> None:
+    small = run(CookieMode.OFF, 300, seconds=3.0, max_syn_backlog=65536)
     assert small.allocation_failures > 1000
     assert small.served_percent < 95
 
 
-def test_todays_objects_are_bigger() -> None:
+def test_todays_objects_are_bigger(run) -> None:
     then = run(CookieMode.COOKIES, seconds=1.0)
     now = run(CookieMode.COOKIES, seconds=1.0, era="6.12")
     assert now.request_pages_peak > 3 * then.request_pages_peak
 
 
-def test_the_same_specification_gives_the_same_result() -> None:
+def test_the_same_specification_gives_the_same_result(run) -> None:
     assert run(CookieMode.COOKIES, seconds=0.5) == run(CookieMode.COOKIES, seconds=0.5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from lesson_fakes import FakePages
 
 from buddysim.kernel.gfp import Gfp, composite
 from buddysim.lesson.network.slab import SlabCache, modern_layout, old_layout
@@ -26,8 +25,8 @@ def test_old_orders_have_no_fallback(stride: int, order: int, objects: int) -> N
     assert (layout.order, layout.min_order, layout.objects(order)) == (order, order, objects)
 
 
-def test_a_page_is_taken_for_the_first_object_and_given_back_with_the_last() -> None:
-    pages = FakePages()
+def test_a_page_is_taken_for_the_first_object_and_given_back_with_the_last(fake_pages) -> None:
+    pages = fake_pages()
     cache = SlabCache("request_sock_TCP", modern_layout(320), pages, ATOMIC)
     slabs = [cache.alloc() for _ in range(13)]
     assert cache.held_pages == 2, "12 to a page, so the 13th opens a second"
@@ -36,8 +35,8 @@ def test_a_page_is_taken_for_the_first_object_and_given_back_with_the_last() -> 
     assert (cache.held_pages, pages.pages, cache.held_pages_peak) == (0, 0, 2)
 
 
-def test_a_failed_big_slab_falls_to_one_page_silently_first() -> None:
-    pages = FakePages(refuse_order=3)
+def test_a_failed_big_slab_falls_to_one_page_silently_first(fake_pages) -> None:
+    pages = fake_pages(refuse_order=3)
     cache = SlabCache("TCP", modern_layout(2368), pages, ATOMIC)
     assert cache.alloc() is not None
     (big, big_mask), (small, small_mask) = pages.asked
@@ -47,14 +46,14 @@ def test_a_failed_big_slab_falls_to_one_page_silently_first() -> None:
     assert (cache.order_fallbacks, cache.failures) == (1, 0)
 
 
-def test_no_memory_is_a_value_and_is_counted() -> None:
-    cache = SlabCache("TCP", old_layout(1664), FakePages(limit=2), ATOMIC)
+def test_no_memory_is_a_value_and_is_counted(fake_pages) -> None:
+    cache = SlabCache("TCP", old_layout(1664), fake_pages(limit=2), ATOMIC)
     assert [cache.alloc() is not None for _ in range(5)] == [True] * 4 + [False]
     assert cache.failures == 1
 
 
-def test_freed_objects_are_used_before_a_new_page() -> None:
-    pages = FakePages()
+def test_freed_objects_are_used_before_a_new_page(fake_pages) -> None:
+    pages = fake_pages()
     cache = SlabCache("TCP", old_layout(1664), pages, ATOMIC)
     slabs = [cache.alloc() for _ in range(8)]
     cache.free(slabs[0])
@@ -62,8 +61,8 @@ def test_freed_objects_are_used_before_a_new_page() -> None:
     assert len(pages.asked) == 2
 
 
-def test_freeing_an_empty_slab_is_refused() -> None:
-    cache = SlabCache("TCP", old_layout(1664), FakePages(), ATOMIC)
+def test_freeing_an_empty_slab_is_refused(fake_pages) -> None:
+    cache = SlabCache("TCP", old_layout(1664), fake_pages(), ATOMIC)
     slab = cache.alloc()
     cache.free(slab)
     with pytest.raises(ValueError, match="no object in use"):

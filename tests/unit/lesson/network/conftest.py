@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 
 class FakePages:
     """Hands out aligned pfns until ``limit`` pages are out; remembers what it was asked."""
@@ -28,3 +30,9 @@ class FakePages:
 
     def free_pages(self, pfn: int, order: int) -> None:
         assert self.live.pop(pfn) == order
+
+
+@pytest.fixture(scope="session")
+def fake_pages() -> type[FakePages]:
+    """The class: call it with a limit of pages."""
+    return FakePages
