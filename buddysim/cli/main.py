@@ -1,0 +1,133 @@
+"""The command line's front door: a table of verbs, each imported only when it is asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import typer
+
+from buddysim import __version__
+from buddysim.cli._exit import BAD_INPUT, run_guarded
+
+__all__ = ["VERBS", "Verb", "build_app", "core_build", "main"]
+
+_CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+
+@dataclass(frozen=True)
+class Verb:
+    """Where a verb lives and what the list of verbs says about it."""
+
+    name: str
+    module: str
+    function: str
+    summary: str
+
+    def load(self) -> Callable[..., Any]:
+        """Import the verb's function."""
+        function: Callable[..., Any] = getattr(import_module(self.module), self.function)
+        return function
+
+
+def _verb(name: str, summary: str, function: str | None = None) -> Verb:
+    return Verb(name, f"buddysim.cli.{name}", function or name, summary)
+
+
+VERBS = (
+    _verb("replay", "Replay a trace: failures, warnings, fragmentation, who mishandles failures."),
+    _verb("inspect", "What is in this trace: format, events, callers, inconsistencies."),
+    _verb("convert", "Between trace formats; the suffix names the format."),
+    _verb("verify", "Compare the simulator with recordings of a real kernel."),
+    _verb("gfp", "Decode or encode a GFP mask for a kernel.", "gfp_cli"),
+    _verb("rules", "The catalogue of findings, and what each means."),
+    _verb("lesson", "Teaching scenarios; --quiz, --step."),
+)
+"""Every verb.  A new verb is one file and one row."""
+
+
+def core_build() -> str:
+    """``compiled`` or ``interpreted``, without importing the core."""
+    spec = find_spec("buddysim.mm.zone")
+    origin = spec.origin if spec is not None else None
+    return "interpreted" if (origin or "").endswith(".py") else "compiled"
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"buddysim {__version__} (core: {core_build()})")
+        raise typer.Exit
+
+
+def _stub(verb: Verb) -> Callable[[], None]:
+    """Stands in the list for a verb this command line does not use."""
+
+    def stub() -> None:
+        raise AssertionError(verb.name)
+
+    stub.__doc__ = verb.summary
+    return stub
+
+
+def build_app(wanted: str | None) -> typer.Typer:
+    """The command line with one verb's options loaded (all of them when ``wanted`` is ``*``)."""
+    app = typer.Typer(
+        name="buddysim",
+        no_args_is_help=True,
+        context_settings=_CONTEXT,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+    @app.callback()
+    def front(
+        version: bool = typer.Option(
+            False,
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Version and build.",
+        ),
+    ) -> None:
+        """Replay page allocations on a simulated Linux buddy allocator, make them fail on
+        purpose, and learn who copes."""
+
+    for verb in VERBS:
+        function = verb.load() if wanted in {verb.name, "*"} else _stub(verb)
+        app.command(verb.name, short_help=verb.summary, context_settings=_CONTEXT)(function)
+    return app
+
+
+def _wanted(argv: Sequence[str]) -> str | None:
+    if "_BUDDYSIM_COMPLETE" in os.environ:
+        return "*"
+    return next((word for word in argv if not word.startswith("-")), None)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code (see ``_exit``)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    app = build_app(_wanted(words))
+    return run_guarded(lambda: _run(app, words))
+
+
+def _run(app: typer.Typer, words: list[str]) -> int:
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(args=words, prog_name="buddysim", standalone_mode=False)
+    except typer.Exit as done:
+        return done.exit_code
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        show = getattr(error, "format_message", None)
+        if show is None:
+            raise
+        print(f"buddysim: {' '.join(show().split())} (try --help)", file=sys.stderr)
+        return BAD_INPUT
+    return result if isinstance(result, int) else 0
