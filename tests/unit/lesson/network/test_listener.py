@@ -56,7 +56,7 @@ def fill(server: Listener) -> None:
 
 
 @pytest.mark.parametrize("mode", list(CookieMode))
-def test_a_calm_server_never_uses_cookies_and_keeps_every_option(
+def test_a_calm_server_uses_no_cookie_and_keeps_every_option(
     mode: CookieMode, listener
 ) -> None:
     server = listener(mode)
