@@ -1,0 +1,137 @@
+"""``buddysim replay``: the main job."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from buddysim.cli import _options as options
+from buddysim.cli._output import check_format, emit, write_whole
+
+if TYPE_CHECKING:
+    from buddysim.replay.config import ReplayConfig
+    from buddysim.replay.film import Film
+    from buddysim.replay.outcome import RunResult
+    from buddysim.source.decoder import CallerBy
+
+__all__ = ["replay", "run_trace"]
+
+
+def replay(
+    trace: Annotated[str, typer.Argument(metavar="TRACE", help="A recording or a script.")],
+    *,
+    profile: options.ProfileOption = None,
+    mem: options.MemOption = None,
+    machine: options.MachineOption = None,
+    sysctl: options.SysctlOption = None,
+    placement: options.PlacementOption = "model",
+    fault: options.FaultOption = None,
+    warn: options.WarnOption = "kernel",
+    seed: options.SeedOption = 0,
+    caller_by: options.CallerByOption = "function",
+    callers: options.CallersOption = None,
+    fail_on: options.FailOnOption = "error",
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write a self-contained HTML page.")
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the terminal report as SVG.")
+    ] = None,
+    live: Annotated[bool, typer.Option("--live", help="Play it back on the screen.")] = False,
+    output_format: options.FormatOption = None,
+    output: options.OutputOption = None,
+    quiet: options.QuietOption = False,
+) -> int:
+    """Replay a trace on a simulated machine and report failures, warnings, fragmentation and which
+    callers mishandle failures.
+
+    Exit status: 0 nothing found, 1 findings at or above --fail-on, 2 bad input.
+
+    Examples:
+
+        buddysim replay traces/rogues.trace
+
+        buddysim replay trace.txt.zst --fault fail_page_alloc:probability=5,min-order=0 --seed 7
+
+        buddysim replay trace.dat.txt --mem 512M --sysctl min_free_kbytes=4096 --format json
+    """
+    shape = check_format(output_format)
+    config = options.replay_config(
+        profile=profile,
+        mem=mem,
+        machine=machine,
+        sysctl=sysctl,
+        placement=placement,
+        fault=fault,
+        warn=warn,
+        seed=seed,
+        caller_by=caller_by,
+        callers=callers,
+        fail_on=fail_on,
+    )
+    if live:
+        from buddysim.present.tui.run import run_live
+
+        run_live(trace, config)
+        return 0
+    film = _film() if html is not None else None
+    run = run_trace(trace, config, quiet=quiet, film=film)
+    return _report(run, film, shape, output=output, html=html, svg=svg)
+
+
+def run_trace(
+    trace: str, config: ReplayConfig, *, quiet: bool = True, film: Film | None = None
+) -> RunResult:
+    """Replay a file.  Raises TraceError, ConfigError, FaultSpecError."""
+    from buddysim.present.rows_progress import rows_progress
+    from buddysim.replay.engine import replay as replay_trace
+    from buddysim.source.open import open_trace
+
+    opened = open_trace(
+        trace, profile=config.profile, caller_by=cast("CallerBy", config.caller_by)
+    )
+    with rows_progress(f"replaying {Path(trace).name}", quiet=quiet) as progress:
+        return replay_trace(opened, config, progress, watcher=film)
+
+
+def _film() -> Film:
+    from buddysim.replay.film import Film
+
+    return Film()
+
+
+def _report(
+    run: RunResult,
+    film: Film | None,
+    shape: str,
+    *,
+    output: Path | None,
+    html: Path | None,
+    svg: Path | None,
+) -> int:
+    from buddysim.report.build import build_report
+
+    report = build_report(run)
+    if html is not None and film is not None:
+        from buddysim.present.html.page import build_page
+
+        write_whole(html, build_page(report, film, run.failures))
+    if svg is not None:
+        from buddysim.present.terminal import report_svg
+
+        write_whole(svg, report_svg(report))
+    emit(_json(report) if shape == "json" else _text(report, to_file=output is not None), output)
+    return options.exit_code(report, run.config.fail_on)
+
+
+def _json(report: dict[str, Any]) -> str:
+    return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+
+
+def _text(report: dict[str, Any], *, to_file: bool) -> str:
+    from buddysim.present.terminal import report_text
+
+    return report_text(report, width=100 if to_file else None)
