@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from buddysim.mm.machine import Machine
@@ -80,7 +80,7 @@ class Watcher(Protocol):
 
 @dataclass
 class Film:
-    """Frames in order of time, the start state first.
+    """Frames in order of time, the start state first, at the time of the first event.
 
     When there are more than ``max_frames``, every second one is dropped and from then on half as
     many are taken: what is kept stays evenly spread, and no frame is an average.
@@ -100,6 +100,8 @@ class Film:
 
     def after(self, machine: Machine, piece: EventBatch) -> bool:
         """One picture after each piece; the film is never full."""
+        if len(self.frames) == 1:
+            self.frames[0] = replace(self.frames[0], time_ns=piece.time_ns[0])
         self.add(machine, piece.first + len(piece), piece.time_ns[-1])
         return True
 

@@ -107,7 +107,12 @@ def fragmentation(rows: Sequence[Row]) -> Spec:
 
 
 def _time() -> dict[str, object]:
-    return {"field": "time", "type": "quantitative", "title": "time in s", "scale": {"nice": False}}
+    return {
+        "field": "time",
+        "type": "quantitative",
+        "title": "time in s",
+        "scale": {"nice": False, "zero": False},
+    }
 
 
 def _log_pages() -> dict[str, object]:
