@@ -1,4 +1,4 @@
-"""Errors to exit codes, in one place (cli.md): 0 done, 1 findings, 2 bad input, 4 our bug, 130 Ctrl-C."""
+"""Errors to exit codes, in one place: 0 done, 1 findings, 2 bad input, 4 our bug, 130 Ctrl-C."""
 
 from __future__ import annotations
 

@@ -79,9 +79,7 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on
 _SEVERITIES = ("note", "warning", "error")
 
 
-def _machine_spec(
-    mem: str | None, machine: Path | None, profile: str | None
-) -> MachineSpec | None:
+def _machine_spec(mem: str | None, machine: Path | None, profile: str | None) -> MachineSpec | None:
     from buddysim.mm.spec import MachineSpec
     from buddysim.units import parse_bytes
 

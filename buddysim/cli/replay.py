@@ -90,9 +90,7 @@ def run_trace(
     from buddysim.replay.engine import replay as replay_trace
     from buddysim.source.open import open_trace
 
-    opened = open_trace(
-        trace, profile=config.profile, caller_by=cast("CallerBy", config.caller_by)
-    )
+    opened = open_trace(trace, profile=config.profile, caller_by=cast("CallerBy", config.caller_by))
     with rows_progress(f"replaying {Path(trace).name}", quiet=quiet) as progress:
         return replay_trace(opened, config, progress, watcher=film)
 
