@@ -62,6 +62,8 @@ class ReportLayout:
     """Free-list lines say which migratetypes each order has."""
     own_zones_only: bool = False
     """Zones above the request's own are left out."""
+    dump_once_a_second: bool = False
+    """The dump has a rate limit of its own, so a report can come without it (10.5)."""
     cpuset: Literal["", "own-line", "same-line"] = ""
     stack: Literal["pid", "cpu", "cpu-task", "cpu-uid"] = "pid"
     """Heading of the stack: ``Pid:``, ``CPU: PID:``, then with <TASK>, then with UID."""
@@ -190,13 +192,30 @@ _4_19 = replace(
         "free:kB min:kB low:kB high:kB " + _LRU + "writepending:kB present:kB managed:kB "
         "mlocked:kB kernel_stack:kB pagetables:kB bounce:kB free_pcp:kB local_pcp:kB free_cma:kB"
     ),
+    dump_once_a_second=True,
     cpuset="own-line",
 )
 
-_5_0 = replace(_4_19, provenance="first line attested in 5.4, dump as 4.19", cpuset="same-line")
+_5_0 = replace(
+    _4_19,
+    provenance="first line attested in 5.4, dump as 4.19",
+    dump_once_a_second=False,
+    cpuset="same-line",
+)
+
+_5_4 = replace(
+    _5_0,
+    provenance="attested in a report of 5.6",
+    zone=_fields(
+        "free:kB min:kB low:kB high:kB reserved_highatomic:KB "
+        + _LRU
+        + "writepending:kB present:kB managed:kB mlocked:kB kernel_stack:kB pagetables:kB "
+        "bounce:kB free_pcp:kB local_pcp:kB free_cma:kB"
+    ),
+)
 
 _5_8 = replace(
-    _5_0,
+    _5_4,
     provenance="attested in reports of 5.8..5.10",
     counters=_lines(
         "active_anon inactive_anon isolated_anon",
@@ -220,8 +239,15 @@ _MODERN_ZONE = _fields(
 )
 _NODE_TAIL = "writeback_tmp:kB kernel_stack:kB pagetables:kB sec_pagetables:kB"
 
-_6_1 = replace(
+_5_11 = replace(
     _5_8,
+    provenance="attested in a report of 5.15",
+    node=_fields(_NODE_LRU + _SPACED_THP + "writeback_tmp:kB kernel_stack:kB pagetables:kB"),
+    zone=tuple(field for field in _MODERN_ZONE if field.label != "boost"),
+)
+
+_6_1 = replace(
+    _5_11,
     provenance="fact sheet 10.3, read in 6.1",
     counters=_lines(
         "active_anon inactive_anon isolated_anon",
@@ -249,6 +275,17 @@ _6_12 = replace(
     stack="cpu-uid",
 )
 
+_6_19 = replace(
+    _6_12,
+    provenance="attested in a report of 6.19",
+    zone=_fields(
+        "free:kB boost:kB min:kB low:kB high:kB reserved_highatomic:KB free_highatomic:KB "
+        + _LRU
+        + "writepending:kB zspages:kB present:kB managed:kB mlocked:kB bounce:kB free_pcp:kB "
+        "local_pcp:kB free_cma:kB"
+    ),
+)
+
 _LAYOUTS: tuple[tuple[tuple[int, ...], ReportLayout], ...] = (
     ((2, 6, 24), _2_6_25),
     ((2, 6, 28), _2_6_32),
@@ -257,9 +294,12 @@ _LAYOUTS: tuple[tuple[tuple[int, ...], ReportLayout], ...] = (
     ((4, 8), _4_9),
     ((4, 10), _4_19),
     ((5, 0), _5_0),
+    ((5, 4), _5_4),
     ((5, 8), _5_8),
+    ((5, 11), _5_11),
     ((6, 0), _6_1),
     ((6, 4), _6_12),
+    ((6, 19), _6_19),
 )
 
 VMALLOC_REASONS = {
