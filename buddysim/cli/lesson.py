@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from buddysim.cli import _options as options
+from buddysim.cli._output import check_format, emit
 from buddysim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,24 +38,17 @@ def lesson(
     events: Annotated[
         int, typer.Option(metavar="N", min=1, help="--step and --quiz go this far into a trace.")
     ] = 5000,
-    profile: Annotated[
-        str | None, typer.Option(metavar="ERA", help="Another kernel for --step, --quiz, --live.")
-    ] = None,
-    fault: Annotated[
-        list[str] | None, typer.Option(metavar="SPEC", help="Faults for --step, --quiz, --live.")
-    ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of those faults.")] = 0,
-    output_format: Annotated[
-        str | None, typer.Option("--format", metavar="rich|json", help="json: schema lesson/1.")
-    ] = None,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write here, not stdout.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+    profile: options.ProfileOption = None,
+    fault: options.FaultOption = None,
+    seed: options.SeedOption = 0,
+    output_format: options.FormatOption = None,
+    output: options.OutputOption = None,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Teaching scenarios about memory pressure; without a name, the list of them.
 
-    Exit status 1 means that a lesson's claim no longer holds.
+    --profile, --fault and --seed change what --step, --quiz and --live play.  Exit status 1 means
+    that a lesson's claim no longer holds.
 
     Examples:
 
@@ -84,13 +78,12 @@ def lesson(
 
 
 def _check(
-    name: str, modes: int, output_format: str | None, output: str | None, *, changes: bool
+    name: str, modes: int, output_format: str | None, output: Path | None, *, changes: bool
 ) -> None:
     """Refuse what would otherwise be ignored."""
     if modes > 1:
         raise ConfigError("--step, --quiz and --live together", expected="one of them")
-    if output_format not in {None, "rich", "json"}:
-        raise ConfigError(f"--format {output_format}", expected="rich or json")
+    check_format(output_format)
     if modes and not name:
         raise ConfigError("no lesson named", hint="buddysim lesson lists them")
     if modes and (output is not None or output_format == "json"):
@@ -102,18 +95,18 @@ def _check(
         )
 
 
-def _contents(as_json: bool, output: str | None) -> None:
+def _contents(as_json: bool, output: Path | None) -> None:
     from buddysim.lesson.course import LESSONS
     from buddysim.lesson.record import contents_record
     from buddysim.present.lesson import render_list
 
     if as_json:
-        _emit(json.dumps(contents_record(LESSONS), indent=2) + "\n", output)
+        emit(json.dumps(contents_record(LESSONS), indent=2) + "\n", output)
     else:
-        _emit(_drawn(render_list(LESSONS), output), output)
+        emit(_drawn(render_list(LESSONS), output), output)
 
 
-def _play(name: str, as_json: bool, output: str | None, *, quiet: bool) -> None:
+def _play(name: str, as_json: bool, output: Path | None, *, quiet: bool) -> None:
     from buddysim.lesson.record import lesson_record
     from buddysim.present.lesson import render_lesson
 
@@ -121,9 +114,9 @@ def _play(name: str, as_json: bool, output: str | None, *, quiet: bool) -> None:
     with _busy(f"playing {chosen.name}", quiet=quiet):
         seen = chosen.play()
     if as_json:
-        _emit(json.dumps(lesson_record(chosen, seen), indent=2) + "\n", output)
+        emit(json.dumps(lesson_record(chosen, seen), indent=2) + "\n", output)
     else:
-        _emit(_drawn(render_lesson(chosen, seen), output), output)
+        emit(_drawn(render_lesson(chosen, seen), output), output)
     if not _all_hold(chosen, seen):
         raise typer.Exit(1)
 
@@ -223,23 +216,10 @@ def _busy(what: str, *, quiet: bool) -> Iterator[None]:
         yield
 
 
-def _drawn(renderable: RenderableType, output: str | None) -> str:
+def _drawn(renderable: RenderableType, output: Path | None) -> str:
     from rich.console import Console
 
     console = _console() if output is None else Console(no_color=True, width=100)
     with console.capture() as capture:
         console.print(renderable)
     return capture.get()
-
-
-def _emit(text: str, output: str | None) -> None:
-    if output is None:
-        sys.stdout.write(text)
-        return
-    target = Path(output)
-    temporary = target.with_name(f".{target.name}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
-    except OSError as error:
-        raise ConfigError(f"cannot write {output}: {error.strerror or error}") from error

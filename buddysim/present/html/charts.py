@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from buddysim.errors import ConfigError
+
 __all__ = ["Row", "fragmentation", "free_by_order", "render_svg", "watermarks"]
 
 Row = Mapping[str, float | str]
@@ -24,9 +26,14 @@ _TEXT = "var(--text)"
 def render_svg(spec: Spec, title: str) -> str:
     """The drawing as an ``svg`` element with ``title`` as its text alternative.
 
-    Raises ModuleNotFoundError when the ``html`` extra is not installed.
+    Raises ConfigError when the ``html`` extra is not installed.
     """
-    import vl_convert
+    try:
+        import vl_convert
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "--html needs the vl-convert-python package", hint="pip install 'buddysim[html]'"
+        ) from error
 
     svg: str = vl_convert.vegalite_to_svg({**_frame(), **spec})
     opening = f'<svg role="img" aria-label="{escape(title)}" '

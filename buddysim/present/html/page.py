@@ -79,8 +79,8 @@ def _memory_map(film: Film) -> str:
     legend = "".join(f'<li><i style="background:var(--{name})"></i>{name}</li>' for name in _TYPES)
     per_cell = "one pageblock" if film.cell_blocks == 1 else f"{film.cell_blocks} pageblocks"
     return f"""\
-<p class="quiet">Each cell is {per_cell}, in address order; colour is the type, the height of the
-fill is the share in use. {_spacing(film)}</p>
+<p class="quiet">Each cell is {per_cell}, zone by zone in address order; colour is
+the type, the height of the fill is the share in use. {_spacing(film)}</p>
 <ul class="legend">{legend}</ul>
 <div class="controls"><label for="map-slider">Moment of the run</label>
 <input id="map-slider" type="range" min="0" max="{last}" value="{last}"></div>
@@ -97,7 +97,7 @@ def _spacing(film: Film) -> str:
 
 
 def _watermarks(film: Film, failures: Sequence[FailureRow]) -> str:
-    shown = min(len(failures), series.FAILURE_POINTS_MAX)
+    shown = len(failures[:: series.failure_step(len(failures))])
     parts = [_thinning(shown, len(failures))]
     for at, zone in enumerate(film.frames[-1].zones):
         drawn = charts.watermarks(
@@ -113,11 +113,11 @@ def _watermarks(film: Film, failures: Sequence[FailureRow]) -> str:
 
 
 def _thinning(shown: int, failures: int) -> str:
+    if failures == 0:
+        return '<p class="quiet">No request failed.</p>'
     if failures <= series.FAILURE_POINTS_MAX:
-        return f'<p class="quiet">{failures:,} failures, each one a point.</p>'
-    return (
-        f'<p class="quiet">{failures:,} failures; about {shown:,} of them, evenly, are drawn.</p>'
-    )
+        return f'<p class="quiet">Failures: {failures:,}, each one a point.</p>'
+    return f'<p class="quiet">Failures: {failures:,}; {shown:,} of them, evenly, are drawn.</p>'
 
 
 def _orders(film: Film) -> str:

@@ -14,6 +14,7 @@ from buddysim.units import format_duration
 __all__ = [
     "FAILURE_POINTS_MAX",
     "failure_points",
+    "failure_step",
     "fragmentation_rows",
     "map_frames",
     "mark_rows",
@@ -70,9 +71,14 @@ def fragmentation_rows(film: Film) -> list[Row]:
     return rows
 
 
+def failure_step(failures: int) -> int:
+    """Every how many of the failures one is drawn."""
+    return -(-failures // FAILURE_POINTS_MAX) or 1
+
+
 def failure_points(failures: Sequence[FailureRow], film: Film, zone: int) -> list[Row]:
     """Failures at the height of the zone's free pages; evenly thinned to FAILURE_POINTS_MAX."""
-    step = -(-len(failures) // FAILURE_POINTS_MAX) or 1
+    step = failure_step(len(failures))
     rows: list[Row] = []
     at = 0
     for failure in failures[::step]:

@@ -33,6 +33,7 @@ def summary(document: Record) -> str:
         "requests": allocations["attempted"],
         "failed, natural": allocations["failed_natural"],
         "failed, injected": allocations["failed_injected"],
+        "failed in the recording": allocations["failed_observed"],
         "callers that mishandle": verdicts.count("mishandles"),
         "callers that handle": verdicts.count("handles"),
         "callers untested": verdicts.count("untested"),

@@ -81,6 +81,7 @@ def document() -> dict[str, Any]:
             "attempted": 200,
             "failed_natural": 9,
             "failed_injected": 0,
+            "failed_observed": 0,
             "failed_by_cause": {"fragmented": 9, "exhausted": 0},
         },
         "warnings": {"emitted": 2, "suppressed_by_ratelimit": 7},
@@ -164,7 +165,7 @@ def test_the_page_stays_small_whatever_the_run() -> None:
 def test_failures_are_thinned_and_the_page_says_so() -> None:
     points = series.failure_points(failures(10_000), film(), 0)
     assert len(points) <= series.FAILURE_POINTS_MAX
-    assert "10,000 failures;" in build_page(document(), film(), failures(10_000))
+    assert "Failures: 10,000; 400 of them" in build_page(document(), film(), failures(10_000))
 
 
 def test_the_map_data_holds_every_frame(page: str) -> None:
