@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ _OPEN_GATES = {"min-order": 0, "ignore-gfp-wait": "N", "ignore-gfp-highmem": "N"
 """Settings of recordings that do not say theirs: every gate was opened for them."""
 _WRITTEN = re.compile(r"([\w-]+)=([\w-]+)")
 _GATES = re.compile(r"min-order (\d+), ignore-\* ([YN])")
+_MAX_REFILLS = 3
 _MISSES = 3
 """A sequence of system calls ends after so many values of N that were not reached."""
 _SIGMAS = 5.0
@@ -84,6 +86,7 @@ class _Rig:
         )
         self.nth = FailNth()
         self.nth_was_set = False
+        self.refills = 0
         self.marked = False
         self.limit = Window(settings["ratelimit_interval"], settings["ratelimit_burst"])
 
@@ -157,8 +160,9 @@ def _call(recording: Recording, line: int, operation: Operation) -> _Call:
 def check_fault(path: Path) -> CaseResult:
     """Replay one injection recording and compare failures, counters left, fail-nth and messages.
 
-    The kernel never resets an attribute's interval count, and recordings do not hold it: with an
-    interval the count at the start is the one that explains the recording, if one does.
+    Two things are not in a recording, and are taken to be what explains it, if something does:
+    an attribute's interval count at the start, which the kernel never resets; and how often a
+    kmalloc had to refill its slab while fail-nth was armed, for each refill counts as well.
     Raises TraceError.
     """
     if path.name.endswith(".jsonl"):
@@ -167,13 +171,16 @@ def check_fault(path: Path) -> CaseResult:
     if 0 < _settings(recording)["probability"] < 100:
         return _check_rate(recording)
     phases = range(max(_settings(recording)["interval"], 1))
-    results = (_check_exact(recording, phase) for phase in phases)
+    names = {operation["op"] for _, operation in recording.operations}
+    refills = range(_MAX_REFILLS + 1 if {"kmalloc", "fail_nth"} <= names else 1)
+    results = (_check_exact(recording, *hidden) for hidden in product(phases, refills))
     first = next(results)
     return next((result for result in (first, *results) if result.exact), first)
 
 
-def _check_exact(recording: Recording, phase: int) -> CaseResult:
+def _check_exact(recording: Recording, phase: int, refills: int) -> CaseResult:
     rig = _Rig(recording, phase)
+    rig.refills = refills
     differences = Differences()
     ops = 0
     printed: list[str] = []
@@ -188,14 +195,16 @@ def _check_exact(recording: Recording, phase: int) -> CaseResult:
             printed.extend(_message(rig, step))
     _compare_leftovers(recording, rig, differences)
     _compare_log(recording, printed, differences)
-    notes = (f"interval count at the start: {phase}",) if phase else ()
+    notes = [f"interval count at the start: {phase}"] if phase else []
+    if refills:
+        notes.append(f"{refills} counts of fail-nth used up by slab refills")
     return CaseResult(
         case=recording.name,
         set=recording.set,
         ops=ops,
         outcome_exact=differences.count == 0,
         first_divergence=differences.first,
-        notes=notes,
+        notes=tuple(notes),
     )
 
 
@@ -210,7 +219,7 @@ def _set_state(rig: _Rig, operation: Operation, differences: Differences) -> Non
     if operation["op"] == "make_it_fail":
         rig.marked = bool(operation["on"])
     elif "set" in operation:
-        rig.nth.left = operation["set"]
+        rig.nth.left = max(operation["set"] - rig.refills, 1)
     elif "left" in operation:
         differences.compare(operation["line"], "fail-nth left", operation["left"], rig.nth.left)
     elif rig.nth_was_set:

@@ -113,6 +113,22 @@ def test_system_calls_must_count_down_by_one(tmp_path: Path) -> None:
     assert not check_fault(path).exact
 
 
+def test_a_slab_refill_uses_up_a_count_of_fail_nth(tmp_path: Path) -> None:
+    path = tmp_path / "nth.jsonl.gz"
+    rows: list[dict[str, object]] = [
+        {"op": "meta", "capability": "fail-nth", "name": "nth", "gates": "open"},
+        {"op": "fail_nth", "set": 4},
+        {"op": "kmalloc", "id": 1, "size": 64, "gfp": "0xcc0", "ok": True},
+        {"op": "a", "id": 2, "order": 0, "gfp": "0xcc0", "pfn": 9},
+        {"op": "a", "id": 3, "order": 0, "gfp": "0xcc0", "pfn": -1},
+        {"op": "fail_nth", "left": 0},
+    ]
+    path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    result = check_fault(path)
+    assert result.exact
+    assert result.notes == ("1 counts of fail-nth used up by slab refills",)
+
+
 def test_damaged_recordings_are_trace_errors(tmp_path: Path) -> None:
     path = tmp_path / "x.oracle.gz"
     path.write_bytes(b"not gzip")
