@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from buddysim.mm.machine import Machine
+from buddysim.mm.request import Request
 from buddysim.policy.compaction import LruCompaction
 from buddysim.policy.kswapd import BackgroundReclaim
 from buddysim.policy.reclaim import LruReclaim
 
-__all__ = ["install_policies"]
+__all__ = ["RecordedKswapd", "install_policies"]
+
+
+class RecordedKswapd:
+    """kswapd of a recording: what it freed is in the events; its end takes the boost back."""
+
+    def wake(self, machine: Machine, request: Request) -> None:
+        """As if it had run and finished."""
+        for zone in machine.zones:
+            zone.boost = 0
 
 
 def install_policies(machine: Machine, *, recording: bool) -> None:
-    """Reclaim and the rest for scripts; recordings carry their own reclaim as events."""
-    if recording:
-        return
-    machine.hooks.reclaim = LruReclaim()
+    """Reclaim, kswapd and compaction over the machine's page cache.
+
+    A recording's own reclaim is in the frees among its events, so the model does none.
+    Nobody is ever killed: a script has no processes, and a recording shows what exits freed.
+    """
+    if not recording:
+        machine.hooks.reclaim = LruReclaim()
+    machine.hooks.kswapd = RecordedKswapd() if recording else BackgroundReclaim()
     machine.hooks.compaction = LruCompaction()
-    machine.hooks.kswapd = BackgroundReclaim()

@@ -38,6 +38,8 @@ class Episode:
     """``retried``, ``fallback``, ``vmalloc``, ``dropped``, ``silently-dropped``, ``error``,
     ``succeeded-without``, ``ignored``."""
     errno: str = ""
+    declared_errors: tuple[str, ...] = ()
+    """Errors the caller declares beyond the usual ones."""
     counted: bool = False
     """The caller counted something (a drop) afterwards."""
     used: bool = False
@@ -128,7 +130,9 @@ class SectionBreach:
     time_ns: int
     caller: str
     gfp: int
+    section_event: int
     section_line: int
+    section_time_ns: int
 
 
 @dataclass(slots=True)
@@ -141,6 +145,8 @@ class StoryFacts:
     transactions: list[TransactionFact] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     breaches: list[SectionBreach] = field(default_factory=list)
+    fallback_callers: tuple[str, ...] = ()
+    """Callers whose declared actions contain a smaller or scattered attempt."""
     open_transactions: int = 0
     skipped_operations: int = 0
     """Operations not carried out because their handle was dropped or their work had ended."""

@@ -1,0 +1,51 @@
+"""The command line that shows a finding again."""
+
+from __future__ import annotations
+
+import glob
+import shlex
+
+from buddysim.replay.outcome import RunResult
+from buddysim.replay.story import Episode
+
+__all__ = ["command", "command_for_episode"]
+
+
+def command(run: RunResult, faults: tuple[str, ...] | None = None) -> str:
+    """``buddysim replay ...`` with everything that shaped this run; ``faults`` replace its own.
+
+    Runs are deterministic, so pasting it into a shell gives the same findings again.
+    """
+    config = run.config
+    words = ["buddysim", "replay", run.meta.path]
+    if config.profile:
+        words += ["--profile", config.profile]
+    words += config.options
+    for setting in config.sysctl:
+        words += ["--sysctl", setting]
+    if config.placement != "model":
+        words += ["--placement", config.placement]
+    for fault in config.faults if faults is None else faults:
+        words += ["--fault", fault]
+    if config.warn != "kernel":
+        words += ["--warn", config.warn]
+    if config.caller_by != "function":
+        words += ["--caller-by", config.caller_by]
+    if config.callers_file:
+        words += ["--callers", config.callers_file]
+    if config.seed:
+        words += ["--seed", str(config.seed)]
+    return shlex.join(words)
+
+
+def command_for_episode(run: RunResult, episode: Episode) -> str:
+    """As :func:`command`, but an injected failure is injected alone where that is sure to do.
+
+    It is when no earlier request of the same caller failed: then the caller has come to this
+    request by the same way in a run without the other faults.
+    """
+    first = next((each for each in run.story.episodes if each.caller == episode.caller), episode)
+    plain = "," not in episode.caller and "=" not in episode.caller
+    if episode.origin != "injected" or first.number != episode.number or not plain:
+        return command(run)
+    return command(run, (f"caller={glob.escape(episode.caller)},nth={episode.nth_of_caller}",))

@@ -1,0 +1,202 @@
+"""The only loop: a trace of any kind on one machine, from its first event to its last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from time import perf_counter
+
+import buddysim.mm.zone
+from buddysim.fault.plan import FaultPlan
+from buddysim.mm.fragmentation import fragmentation_index, unusable_free_index
+from buddysim.mm.machine import Machine, build_machine
+from buddysim.mm.zone import Zone
+from buddysim.replay.config import ReplayConfig
+from buddysim.replay.desk import WarningDesk
+from buddysim.replay.digest import RunDigest
+from buddysim.replay.film import Watcher, watched
+from buddysim.replay.loop import run_rows
+from buddysim.replay.outcome import FirstSeen, RunResult, ZoneFacts
+from buddysim.replay.policies import install_policies
+from buddysim.replay.prng import Stream
+from buddysim.replay.recorded import RecordedRows
+from buddysim.replay.run import Run
+from buddysim.replay.sampler import Sampler
+from buddysim.replay.stage import Stage
+from buddysim.replay.start import apply_prelude, machine_spec_for
+from buddysim.source.event import EventBatch, EventKind, Trace
+from buddysim.source.script import ScriptTrace
+
+__all__ = ["core_build", "replay"]
+
+Progress = Callable[[int], None]
+
+_FREE = int(EventKind.FREE)
+_FREE_BATCHED = int(EventKind.FREE_BATCHED)
+
+
+def core_build() -> str:
+    """``compiled`` or ``interpreted``: which build of the allocator is running."""
+    path = buddysim.mm.zone.__file__ or ""
+    return "interpreted" if path.endswith(".py") else "compiled"
+
+
+def replay(
+    trace: Trace,
+    config: ReplayConfig | None = None,
+    progress: Progress | None = None,
+    *,
+    watcher: Watcher | None = None,
+) -> RunResult:
+    """Replay a whole trace.  ``progress`` is told the number of events done now and then.
+
+    A ``watcher`` looks at the machine as often as it wants, and may end the replay early.
+
+    Raises TraceError (the trace), ConfigError (machine, options), FaultSpecError.
+    Memory is O(pages + live blocks + callers), never O(events of a recording).
+    """
+    config = config or ReplayConfig()
+    machine = build_machine(machine_spec_for(trace, config))
+    install_policies(machine, recording=not isinstance(trace, ScriptTrace))
+    if isinstance(trace, ScriptTrace):
+        apply_prelude(machine, trace.script, config.seed)
+    run = _new_run(trace, config, machine)
+    started = perf_counter()
+    batches = trace.batches()
+    if watcher is not None:
+        batches = watched(batches, machine, watcher)
+    _Player(run, trace, progress).play(batches)
+    run.result.wall_seconds = perf_counter() - started
+    return run.result
+
+
+def _new_run(trace: Trace, config: ReplayConfig, machine: Machine) -> Run:
+    result = RunResult(
+        meta=trace.meta,
+        config=config,
+        profile=machine.profile.name,
+        build=core_build(),
+        machine_origin=machine.spec.origin,
+    )
+    era = machine.profile.name
+    plan = FaultPlan(config.faults, _roller(config.seed), era=era)
+    desk = WarningDesk(machine, trace.tables, config, result.warnings)
+    return Run(machine, trace.tables, config, plan, desk, result)
+
+
+def _roller(seed: int) -> Callable[[str], Callable[[], int]]:
+    """Streams of 0..99 for fault injection."""
+
+    def stream(name: str) -> Callable[[], int]:
+        numbers = Stream(seed, name)
+        return lambda: numbers.below(100)
+
+    return stream
+
+
+class _Player:
+    """Feeds batches to the inner loop and rare rows to those who know them."""
+
+    def __init__(self, run: Run, trace: Trace, progress: Progress | None) -> None:
+        self.run = run
+        self.trace = trace
+        self.progress = progress
+        self.rows: RecordedRows | Stage = RecordedRows(run)
+        if isinstance(trace, ScriptTrace):
+            self.rows = Stage(run, trace.script)
+        self.sampler = Sampler(run)
+        self.digest = RunDigest()
+        self.first_ns = -1
+        self.last_ns = 0
+        self.batched_is_free = trace.meta.kind_names.get(_FREE_BATCHED, "") == "mm_pagevec_free"
+
+    def play(self, batches: Iterable[EventBatch]) -> None:
+        """Every batch, then the final account."""
+        for batch in batches:
+            self._prepare(batch)
+            self._play(batch)
+            self.digest.take(self.run.loop.results)
+            if self.progress is not None:
+                self.progress(self.run.result.events)
+        self._finish()
+
+    def _prepare(self, batch: EventBatch) -> None:
+        """Make a batch fit for the inner loop: known callers, cpus the machine has."""
+        self.run.tally.grow()
+        cpus = self.run.machine.spec.ncpus
+        if max(batch.cpu, default=0) >= cpus:
+            for row, cpu in enumerate(batch.cpu):
+                batch.cpu[row] = cpu % cpus
+        if self.batched_is_free:
+            for row, kind in enumerate(batch.kind):
+                if kind == _FREE_BATCHED:
+                    batch.kind[row] = _FREE
+        if len(batch):
+            if self.first_ns < 0:
+                self.first_ns = batch.time_ns[0]
+            self.last_ns = max(self.last_ns, batch.time_ns[-1])
+
+    def _play(self, batch: EventBatch) -> None:
+        run, loop, sampler = self.run, self.run.loop, self.sampler
+        row, end = 0, len(batch)
+        while row < end:
+            stop = min(end, sampler.next_event - batch.first)
+            before = row
+            row = run_rows(loop, batch, row, stop)
+            if loop.extfrag_log and row > before:
+                seen = FirstSeen(batch.first + row - 1, batch.line[row - 1], batch.time_ns[row - 1])
+                run.attribute_extfrag(batch.caller[row - 1], seen)
+            elif row < stop:
+                loop.kinds[batch.kind[row]] += 1
+                self.rows.row(batch, row)
+                row += 1
+            if row == sampler.next_event - batch.first:
+                sampler.take(batch.first + row, batch.time_ns[row - 1])
+        run.result.events += end
+
+    def _finish(self) -> None:
+        run, result = self.run, self.run.result
+        if isinstance(self.rows, Stage):
+            self.rows.finish()
+        self.sampler.last(result.events, self.last_ns)
+        self.digest.take(run.loop.results)
+        result.span_ns = self.last_ns - max(self.first_ns, 0)
+        result.events_by_kind = {kind: count for kind, count in enumerate(run.loop.kinds) if count}
+        run.tally.totals.freed = run.loop.freed
+        result.callers = run.tally.finish()
+        result.totals = run.tally.totals
+        result.reconciled = dict(sorted(result.reconciled.items()))
+        run.desk.finish(result.callers)
+        result.zones = [zone_facts(zone) for zone in run.machine.zones]
+        result.vmstat = _vmstat(run.machine)
+        result.counters = dict(sorted(result.counters.items()))
+        result.samples = self.sampler.samples
+        result.digest = self.digest.finish(run.machine)
+
+
+def zone_facts(zone: Zone) -> ZoneFacts:
+    """A zone as it stands.  O(orders)."""
+    nr_free = tuple(zone.nr_free)
+    orders = range(len(nr_free))
+    return ZoneFacts(
+        name=zone.name,
+        node=zone.node,
+        managed_pages=zone.managed,
+        free_pages=zone.free,
+        nr_free=nr_free,
+        min_pages=zone.mark_min,
+        low_pages=zone.mark_low,
+        high_pages=zone.mark_high,
+        unusable_index=tuple(unusable_free_index(nr_free, order) / 1000 for order in orders),
+        extfrag_index=tuple(fragmentation_index(nr_free, order) / 1000 for order in orders),
+    )
+
+
+def _vmstat(machine: Machine) -> dict[str, int]:
+    """Counters, with those the zones keep themselves."""
+    counts = machine.vmstat.as_dict()
+    for zone in machine.zones:
+        name = f"pgalloc_{zone.name.lower()}"
+        counts[name] = counts.get(name, 0) + zone.pgalloc
+        counts["pgfree"] = counts.get("pgfree", 0) + zone.pgfree
+    counts["nr_free_pages"] = sum(zone.true_free for zone in machine.zones)
+    return dict(sorted(counts.items()))

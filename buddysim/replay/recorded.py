@@ -1,0 +1,209 @@
+"""Rows of recordings that are not ordinary: failures, unknown pages, blocks freed in parts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from buddysim.kernel.gfp_table import Gfp
+from buddysim.mm.machine import Machine
+from buddysim.mm.request import Failure, Request
+from buddysim.replay.failure import explain_unasked
+from buddysim.replay.ledger import NOWHERE, caller_of, order_of, sim_pfn_of
+from buddysim.replay.outcome import FirstSeen
+from buddysim.replay.run import Site
+from buddysim.source.event import EventBatch, EventKind
+
+if TYPE_CHECKING:
+    from buddysim.replay.run import Run
+
+__all__ = ["RESULT_FAILED", "RESULT_IGNORED", "RecordedRows"]
+
+RESULT_FAILED = {"natural": -1, "observed": -2, "injected": -3}
+RESULT_IGNORED = -4
+"""A free with nothing to free."""
+_ALLOC = int(EventKind.ALLOC)
+_EXTFRAG = int(EventKind.EXTFRAG)
+_WORTH_DRAINING = 64
+_WAIT = int(Gfp.DIRECT_RECLAIM)
+_MEMALLOC = int(Gfp.MEMALLOC)
+
+
+class RecordedRows:
+    """Carries out one row after the other that the inner loop left alone."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._recorded = run.config.placement == "recorded"
+        self._counts = run.result.reconciled
+
+    def row(self, batch: EventBatch, row: int) -> None:
+        """One allocation or free."""
+        kind = batch.kind[row]
+        if kind == _ALLOC:
+            self._alloc(batch, row)
+        elif kind == _EXTFRAG:
+            self._extfrag(batch, row)
+        else:
+            self._free(batch, row)
+
+    def _count(self, name: str) -> None:
+        self._counts[name] = self._counts.get(name, 0) + 1
+
+    def _extfrag(self, batch: EventBatch, row: int) -> None:
+        """A recorded fallback; one of whole pageblocks mixes nothing."""
+        if batch.aux[row] & 0xFF < self._run.machine.spec.pageblock_order:
+            stats = self._run.tally.of(batch.caller[row])
+            stats.extfrag += 1
+            seen = FirstSeen(batch.first + row, batch.line[row], batch.time_ns[row])
+            stats.extfrag_first = stats.extfrag_first or seen
+
+    def _alloc(self, batch: EventBatch, row: int) -> None:
+        run = self._run
+        site = Site(
+            FirstSeen(batch.first + row, batch.line[row], batch.time_ns[row]),
+            batch.caller[row],
+            batch.order[row],
+            batch.gfp[row],
+            batch.context[row],
+            batch.cpu[row],
+            batch.task[row],
+            batch.stack[row],
+        )
+        pfn = batch.pfn[row]
+        if pfn < 0:
+            self._observed_failure(site)
+            return
+        if pfn in run.ledger.live:
+            self._count("alloc_live")
+            self._release(pfn, site.cpu)
+        sim = self._take(site, pfn) if self._recorded else self._place(site)
+        run.ledger.add(pfn, sim, site.caller, site.order)
+
+    def _place(self, site: Site) -> int:
+        """Model placement: the model picks the pages; NOWHERE when it has none."""
+        run = self._run
+        number = run.arrive(site)
+        if run.inject(site, number) is not None:
+            run.loop.results.append(RESULT_FAILED["injected"])
+            return NOWHERE
+        request = site.request()
+        pfn = run.machine.alloc_pages(site.order, site.gfp, cpu=site.cpu, request=request)
+        waited = pfn < 0 and bool(site.gfp & _WAIT)
+        if waited:
+            pfn = self._wait(request)
+        run.attribute_extfrag(site.caller, site.seen)
+        if pfn < 0:
+            refused = run.machine.last_failure
+            assert refused is not None
+            run.refuse(site, refused, "natural", number)
+            run.loop.results.append(RESULT_FAILED["natural"])
+            return NOWHERE
+        run.granted(site, pfn, waited=waited)
+        run.loop.results.append(pfn)
+        return pfn
+
+    def _wait(self, request: Request) -> int:
+        """The recorded request slept until it worked, by means that a recording does not show.
+
+        First the pages on the per-cpu lists, which its direct reclaim would have drained, then
+        whatever there is below the marks.
+        """
+        machine = self._run.machine
+        self._count("waited_for_memory")
+        if any(zone.free_pcp >= _WORTH_DRAINING for zone in machine.zones):
+            machine.drain_all_pages()
+            pfn = machine.allocator.alloc_fast(request.order, request.gfp, request.cpu, 0)
+            if pfn >= 0:
+                return pfn
+        request.gfp |= _MEMALLOC
+        return machine.alloc_slow(request)
+
+    def _take(self, site: Site, pfn: int) -> int:
+        """Recorded placement: exactly these pages, unless a fault is injected."""
+        run = self._run
+        if run.inject(site, run.arrive(site)) is not None:
+            run.loop.results.append(RESULT_FAILED["injected"])
+            return NOWHERE
+        taken = run.machine.take_pages(pfn, site.order)
+        if taken < 0:
+            self._count("outside_machine")
+        elif taken < 1 << site.order:
+            self._count("taken_in_use")
+        run.granted(site, pfn)
+        run.loop.results.append(pfn if taken >= 0 else RESULT_IGNORED)
+        return pfn if taken >= 0 else NOWHERE
+
+    def _observed_failure(self, site: Site) -> None:
+        """The recording says NULL.  The model is asked why, and keeps nothing."""
+        run = self._run
+        number = run.arrive(site)
+        failure = explain_unasked(run, site.request())
+        if not self._recorded and self._ask_in_vain(site):
+            failure = replace(failure, cause=_cause_at_the_marks(failure, run.machine))
+        run.refuse(site, failure, "observed", number)
+        run.loop.results.append(RESULT_FAILED["observed"])
+
+    def _ask_in_vain(self, site: Site) -> bool:
+        """Let the slow path do its side effects; did it find a page, which goes back at once?"""
+        machine = self._run.machine
+        pfn = machine.alloc_pages(site.order, site.gfp, cpu=site.cpu, request=site.request())
+        if pfn >= 0:
+            self._count("failed_but_model_has_page")
+            machine.free_pages(pfn, site.order, site.cpu)
+        self._run.attribute_extfrag(site.caller, site.seen)
+        return pfn >= 0
+
+    def _free(self, batch: EventBatch, row: int) -> None:
+        run = self._run
+        pfn, order, cpu = batch.pfn[row], batch.order[row], batch.cpu[row]
+        run.machine.clock_ns = max(run.machine.clock_ns, batch.time_ns[row])
+        run.loop.freed += 1
+        head = run.ledger.covering(pfn)
+        if head < 0:
+            self._free_unknown(pfn, order, cpu)
+            return
+        held = order_of(run.ledger.live[head])
+        if held > order:
+            self._count("split_free")
+            run.ledger.split(head, (pfn - head) >> order, order)
+        elif held < order:
+            self._count("order_mismatch")
+        run.loop.results.append(self._release(pfn, cpu))
+
+    def _release(self, pfn: int, cpu: int) -> int:
+        """Free a live block by key; its simulated pfn, or RESULT_IGNORED."""
+        run = self._run
+        entry = run.ledger.remove(pfn)
+        sim, order = sim_pfn_of(entry), order_of(entry)
+        if sim == NOWHERE:
+            return RESULT_IGNORED
+        run.hold(caller_of(entry), -(1 << order))
+        run.machine.free_pages(sim, order, cpu)
+        return sim
+
+    def _free_unknown(self, pfn: int, order: int, cpu: int) -> None:
+        """A page from before the recording: give back that very one, or another such."""
+        run, ledger = self._run, self._run.ledger
+        self._count("free_unknown")
+        if ledger.is_background(pfn, order):
+            run.machine.free_pages(pfn, order, cpu)
+            run.loop.results.append(pfn)
+            return
+        if not self._recorded:
+            for _ in range(1 << order):
+                other = ledger.next_background()
+                if other >= 0:
+                    run.machine.free_pages(other, 0, cpu)
+        run.loop.results.append(RESULT_IGNORED)
+
+
+def _cause_at_the_marks(failure: Failure, machine: Machine) -> str:
+    """Cause of a recorded failure for which the model has a page.
+
+    Close to the marks the model is merely some pages off.  With plenty free the kernel had a
+    reason outside the allocator, such as a memory cgroup's limit or a task being killed.
+    """
+    marks = {(zone.name, zone.node): zone.mark_high for zone in machine.zones}
+    close = all(zone.free <= marks[zone.name, zone.node] * 2 for zone in failure.zones)
+    return "below-watermark" if close else "unexplained"

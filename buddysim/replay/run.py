@@ -1,0 +1,189 @@
+"""The state of one replay: machine, books, and the one place where requests are made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from buddysim.fault.plan import FaultDecision, FaultPlan
+from buddysim.mm.machine import Machine
+from buddysim.mm.request import Failure, Request
+from buddysim.replay.config import ReplayConfig
+from buddysim.replay.desk import WarningDesk
+from buddysim.replay.failure import FailedRequest, report_failure
+from buddysim.replay.ledger import Ledger
+from buddysim.replay.loop import LoopState
+from buddysim.replay.outcome import FailureRow, FirstSeen, RunResult
+from buddysim.replay.tally import Tally
+
+if TYPE_CHECKING:
+    from buddysim.source.event import Tables
+
+__all__ = ["Asked", "Run", "Site"]
+
+
+class Site:
+    """Where in the trace a request stands: one row, unpacked."""
+
+    __slots__ = ("caller", "context", "cpu", "gfp", "order", "seen", "stack", "task")
+
+    def __init__(
+        self,
+        seen: FirstSeen,
+        caller: int,
+        order: int,
+        gfp: int,
+        context: int = 0,
+        cpu: int = 0,
+        task: int = 0,
+        stack: int = 0,
+    ) -> None:
+        self.seen = seen
+        self.caller = caller
+        self.order = order
+        self.gfp = gfp
+        self.context = context
+        self.cpu = cpu
+        self.task = task
+        self.stack = stack
+
+    def request(self) -> Request:
+        """What the allocator is asked."""
+        return Request(self.order, self.gfp, self.cpu, 0, self.context, self.caller)
+
+
+class Asked:
+    """The answer to a request: ``pfn`` >= 0, or the failure's row."""
+
+    __slots__ = ("failure", "pfn")
+
+    def __init__(self, pfn: int, failure: FailureRow | None = None) -> None:
+        self.pfn = pfn
+        self.failure = failure
+
+
+class Run:
+    """Everything mutable of one replay."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        tables: Tables,
+        config: ReplayConfig,
+        plan: FaultPlan,
+        desk: WarningDesk,
+        result: RunResult,
+    ) -> None:
+        self.machine = machine
+        self.tables = tables
+        self.config = config
+        self.plan = plan
+        self.desk = desk
+        self.result = result
+        self.ledger = Ledger(machine)
+        machine.hooks.observers.append(self.ledger)
+        self.loop = LoopState(
+            machine.allocator, self.ledger.live, self.ledger.owner, self.ledger.first
+        )
+        self.loop.fast = not plan and config.placement == "model"
+        for zone in machine.zones:
+            zone.extfrag_logging = True
+            zone.extfrag_log = self.loop.extfrag_log
+        self.tally = Tally(tables, self.loop.shapes, self.loop.live_pages, self.loop.watched)
+
+    def below_min(self) -> bool:
+        """Is any zone below its min mark?"""
+        return any(zone.free < zone.mark_min for zone in self.machine.zones)
+
+    def injected(self, site: Site) -> FaultDecision | None:
+        """Does the fault plan fail this request?  Counts it there."""
+        if not self.plan:
+            return None
+        frames = self.tables.stacks[site.stack]
+        return self.plan.should_fail(
+            site.order,
+            site.gfp,
+            self.tables.callers[site.caller],
+            self.comm(site.task),
+            site.context,
+            frames=tuple(frame.partition("+")[0] for frame in frames),
+            time_ns=site.seen.time_ns,
+            event=site.seen.event,
+        )
+
+    def comm(self, task: int) -> str:
+        """The task's name without its pid."""
+        name, dash, pid = self.tables.tasks[task].rpartition("-")
+        return name if dash and pid.isdecimal() else self.tables.tasks[task]
+
+    def arrive(self, site: Site) -> int:
+        """Count one request and move the clock to it; the caller's number for it, from 1."""
+        self.machine.clock_ns = max(self.machine.clock_ns, site.seen.time_ns)
+        self.tally.grow()
+        return self.tally.attempt(site.caller, site.order, site.gfp, site.context, site.seen)
+
+    def inject(self, site: Site, number: int) -> Asked | None:
+        """The failure of this request if the fault plan wants one, else None."""
+        decision = self.injected(site)
+        if decision is None:
+            return None
+        self.desk.injection(decision)
+        failure = Failure(site.order, site.gfp, site.context, "injected")
+        return self.refuse(site, failure, "injected", number)
+
+    def ask(self, site: Site) -> Asked:
+        """Make one request of the machine, faults included; counts, warns and records."""
+        number = self.arrive(site)
+        injected = self.inject(site, number)
+        if injected is not None:
+            return injected
+        request = site.request()
+        pfn = self.machine.alloc_pages(site.order, site.gfp, cpu=site.cpu, request=request)
+        self.attribute_extfrag(site.caller, site.seen)
+        if pfn < 0:
+            refused = self.machine.last_failure
+            assert refused is not None
+            return self.refuse(site, refused, "natural", number)
+        self.granted(site, pfn)
+        return Asked(pfn)
+
+    def refuse(self, site: Site, failure: Failure, origin: str, number: int) -> Asked:
+        """Record a failure of any origin."""
+        failed = FailedRequest(
+            site.seen,
+            site.caller,
+            site.task,
+            site.stack,
+            site.request(),
+            failure,
+            origin,
+            number,
+        )
+        return Asked(-1, report_failure(self, failed))
+
+    def granted(self, site: Site, pfn: int, *, waited: bool = False) -> None:
+        """Count a request that worked and, unless it waited for memory, its reserve pages."""
+        self.tally.succeeded(site.caller, site.order, site.gfp, site.seen.time_ns)
+        self.hold(site.caller, 1 << site.order)
+        zone = self.machine.allocator.zone_of(pfn)
+        if zone is not None and zone.free < zone.mark_min and not waited:
+            self.tally.of(site.caller).reserve_pages += 1 << site.order
+
+    def hold(self, caller: int, pages: int) -> None:
+        """Pages that a caller took (or, negative, gave back)."""
+        self.loop.live_pages[caller] += pages
+
+    def attribute_extfrag(self, caller: int, seen: FirstSeen) -> None:
+        """Book the pageblock fallbacks of the last allocation on its caller.
+
+        Only in stories: a recording tells of its own ones.
+        """
+        log = self.loop.extfrag_log
+        if not log:
+            return
+        blocks = self.machine.spec.pageblock_order
+        mixing = sum(1 for entry in log if entry[2] < blocks)
+        log.clear()
+        if mixing and self.result.story.is_story:
+            stats = self.tally.of(caller)
+            stats.extfrag += mixing
+            stats.extfrag_first = stats.extfrag_first or seen

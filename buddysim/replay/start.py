@@ -1,0 +1,115 @@
+"""The machine a replay starts from, and the state a script's directives bring it to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from buddysim.mm.machine import Machine
+from buddysim.mm.spec import MachineSpec
+from buddysim.replay.config import ReplayConfig
+from buddysim.replay.prng import Stream
+from buddysim.replay.snapshot import spec_from_snapshot
+from buddysim.source.event import Trace
+from buddysim.source.oracle import read_snapshots
+from buddysim.source.proc_machine import machine_spec_from_proc
+from buddysim.source.script import ScriptTrace
+from buddysim.source.statement import Fill, Script
+
+__all__ = ["apply_prelude", "machine_spec_for", "snapshot_beside"]
+
+_DEFAULT_RECORDING_BYTES = 1 << 30
+_DEFAULT_SCRIPT_BYTES = 64 << 20
+_DEFAULT_PROFILE = "6.12"
+_MAX_FILL_BLOCKS = 1 << 28
+
+
+def machine_spec_for(trace: Trace, config: ReplayConfig) -> MachineSpec:
+    """The configured machine, else the script's, else the snapshot beside the trace, else one of
+    a default size.  Raises ConfigError, TraceError (snapshot files)."""
+    script = trace.script if isinstance(trace, ScriptTrace) else None
+    profile = config.profile or trace.meta.profile or _DEFAULT_PROFILE
+    settings = config.sysctl
+    if config.machine_spec is not None:
+        spec = config.machine_spec
+        if config.profile:
+            spec = replace(spec, profile=config.profile)
+    elif script is not None:
+        spec = _script_spec(script, profile)
+        settings = (*script.machine.sysctl, *settings)
+    else:
+        found = snapshot_beside(trace.meta.path, profile)
+        spec = found or MachineSpec.from_mem(_DEFAULT_RECORDING_BYTES, profile=profile)
+    sysctl = spec.sysctl
+    for setting in settings:
+        sysctl = sysctl.with_setting(setting)
+    return replace(spec, sysctl=sysctl)
+
+
+def _script_spec(script: Script, profile: str) -> MachineSpec:
+    options = script.machine
+    if options.machine:
+        path = Path(script.path).parent / options.machine
+        return MachineSpec.from_toml(path, profile=profile)
+    nr_bytes = options.mem or _DEFAULT_SCRIPT_BYTES
+    return MachineSpec.from_mem(nr_bytes, profile=profile, ncpus=options.cpus)
+
+
+def snapshot_beside(trace_path: str, profile: str) -> MachineSpec | None:
+    """A machine from what was recorded in the trace's folder.
+
+    A full snapshot of the lists gives the exact state.  Otherwise zoneinfo, buddyinfo and
+    pagetypeinfo texts give counts, placed by the rule of ``mm/layout.py``: looks for ``NAME.before.txt`` and ``NAME.txt``; zoneinfo and at least one of the other two are
+    needed, else None.
+    """
+    folder = Path(trace_path).parent
+    snapshots, x86 = read_snapshots(folder)
+    if snapshots:
+        return spec_from_snapshot(snapshots[0], profile, x86=x86)
+    texts: dict[str, str] = {}
+    for name in ("zoneinfo", "buddyinfo", "pagetypeinfo"):
+        for candidate in (folder / f"{name}.before.txt", folder / f"{name}.txt"):
+            if candidate.is_file():
+                texts[name] = candidate.read_text(encoding="utf-8", errors="replace")
+                break
+    if "zoneinfo" not in texts or len(texts) < 2:
+        return None
+    return machine_spec_from_proc(
+        texts["zoneinfo"],
+        texts.get("buddyinfo", ""),
+        texts.get("pagetypeinfo", ""),
+        profile=profile,
+    )
+
+
+def apply_prelude(machine: Machine, script: Script, seed: int) -> None:
+    """``@fill`` and ``@reclaimable`` in the order written, through the ordinary allocator."""
+    for number, item in enumerate(script.prelude):
+        if isinstance(item, Fill):
+            stream = Stream(seed, f"fill/{number}/{item.seed}")
+            _fill(machine, item, stream)
+        else:
+            machine.add_reclaimable(item.pages, item.dirty)
+
+
+def _fill(machine: Machine, fill: Fill, stream: Stream) -> None:
+    taken: list[int] = []
+    while len(taken) < _MAX_FILL_BLOCKS:
+        if sum(zone.free for zone in machine.zones) <= fill.until_free:
+            break
+        pfn = machine.alloc_pages(fill.order, fill.gfp)
+        if pfn < 0:
+            break
+        taken.append(pfn)
+    for index, pfn in enumerate(taken):
+        if _is_given_back(fill.free, index, stream):
+            machine.free_pages(pfn, fill.order)
+    machine.drain_all_pages()
+
+
+def _is_given_back(share: str, index: int, stream: Stream) -> bool:
+    if share.startswith("every"):
+        return index % int(share.removeprefix("every")) == 0
+    if share.startswith("random:"):
+        return stream.below(100) < int(share.removeprefix("random:"))
+    return False
