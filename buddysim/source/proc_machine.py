@@ -44,6 +44,7 @@ def machine_spec_from_proc(
     zones = [zone for zone in parse_zoneinfo(zoneinfo, "zoneinfo") if zone.present]
     types = parse_pagetypeinfo(pagetypeinfo, "pagetypeinfo") if pagetypeinfo.strip() else None
     counts = _counts(zones, buddyinfo, types)
+    _add_cached(counts, zones)
     pageblock_order = types.pageblock_order if types else PAGEBLOCK_ORDER
     specs = []
     for zone in zones:
@@ -109,6 +110,15 @@ def _counts(
             counts[buddy.node, buddy.zone] = {}
             _add(counts, (buddy.node, buddy.zone), MIGRATE_MOVABLE, buddy.nr_free, "buddyinfo")
     return counts
+
+
+def _add_cached(counts: dict[tuple[int, str], FreeCounts], zones: list[ZoneInfo]) -> None:
+    """Pages on the per-cpu lists are free as well, though in none of the free counts."""
+    for zone in zones:
+        cached = sum(pageset.count for pageset in zone.pagesets)
+        if cached:
+            row = counts[zone.node, zone.name]
+            row[0, MIGRATE_MOVABLE] = row.get((0, MIGRATE_MOVABLE), 0) + cached
 
 
 def _add(
