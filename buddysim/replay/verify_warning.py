@@ -13,8 +13,7 @@ from pathlib import Path
 
 from buddysim.fault.failslab import kmalloc_object_size
 from buddysim.kernel.constants import MAX_PAGE_ORDER
-from buddysim.kernel.failure_report import SLUB_WARNING
-from buddysim.kernel.gfp import decode_mask, encode_mask, format_names
+from buddysim.kernel.gfp import decode_mask, encode_mask
 from buddysim.kernel.gfp_table import Gfp
 from buddysim.kernel.profile import Profile, profile_of
 from buddysim.kernel.slab_order import kmalloc_cache_name, slab_order
@@ -37,6 +36,7 @@ from buddysim.warn.ratelimit import (
     slub_warning_limit,
 )
 from buddysim.warn.report_input import ReportInput, ReportOptions
+from buddysim.warn.slub_warning import SlubFailure, slub_warning
 
 __all__ = ["check_warning"]
 
@@ -151,11 +151,16 @@ def _boot(recording: Recording, profile: Profile) -> tuple[_Kernel, bool]:
 
 
 def _adopt(kernel: _Kernel, logged: Sequence[_Message]) -> None:
-    for message in reversed(logged):
+    """Take over what earlier scripts left suppressed: a notice before any message of its kind."""
+    open_limits = {"warn_alloc": kernel.page, "slab_out_of_memory": kernel.slub}
+    for message in logged:
         if notice := _NOTICE.fullmatch(message.text):
-            limit = kernel.slub if notice[1].startswith("slab") else kernel.page
-            limit.begin = _LONG_AGO
-            limit.missed = int(notice[2])
+            if limit := open_limits.pop(notice[1], None):
+                limit.begin = _LONG_AGO
+                limit.missed = int(notice[2])
+        else:
+            slab = message.text.startswith("SLUB")
+            open_limits.pop("slab_out_of_memory" if slab else "warn_alloc", None)
 
 
 def _predicted(
@@ -314,24 +319,9 @@ class _Failure:
         if kept_back:
             yield self._message(SLUB_SUPPRESSED_TEXT.format(n=kept_back))
         if allowed:
-            era = self.profile.gfp_era
-            yield self._message(
-                SLUB_WARNING[0].format(
-                    on_cpu=_SOME_CPU,
-                    node=-1,
-                    mask=f"{encode_mask(gfp, era):#x}",
-                    names=format_names(gfp, era),
-                )
-            )
-            yield self._message(
-                SLUB_WARNING[1].format(
-                    cache=kmalloc_cache_name(size, prefix),
-                    object_size=size,
-                    buffer_size=size,
-                    order=orders.order,
-                    min_order=orders.min_order,
-                )
-            )
+            cache = kmalloc_cache_name(size, prefix)
+            for text in slub_warning(SlubFailure(gfp, cache, size, orders), self.profile):
+                yield self._message(_ON_CPU.sub(_SOME_CPU, text))
             yield self._message(_SLAB_COUNTS)
 
 
