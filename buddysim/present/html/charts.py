@@ -40,11 +40,11 @@ def render_svg(spec: Spec, title: str) -> str:
     return svg.replace("<svg ", opening, 1)
 
 
-def watermarks(rows: Sequence[Row], failures: Sequence[Row]) -> Spec:
+def watermarks(rows: Sequence[Row], failures: Sequence[Row], title: str) -> Spec:
     """Free pages of one zone against its marks, with every failure as a point.
 
-    Rows: ``time`` seconds, ``pages``, ``line`` (free, high, low, min).  Failures: ``time``,
-    ``pages`` (free at that moment), ``origin``.
+    ``title`` names the axis.  Rows: ``at`` on it, ``pages``, ``line`` (free, high, low, min).
+    Failures: ``at``, ``pages`` (free at that moment), ``origin``.
     """
     colour = {
         "field": "line",
@@ -55,13 +55,13 @@ def watermarks(rows: Sequence[Row], failures: Sequence[Row]) -> Spec:
     lines = {
         "data": {"values": list(rows)},
         "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 1.8},
-        "encoding": {"x": _time(), "y": _log_pages(), "color": colour},
+        "encoding": {"x": _along(title), "y": _log_pages(), "color": colour},
     }
     points = {
         "data": {"values": list(failures)},
         "mark": {"type": "point", "filled": True, "size": 45, "color": "var(--error)"},
         "encoding": {
-            "x": _time(),
+            "x": _along(title),
             "y": _log_pages(),
             "shape": {"field": "origin", "type": "nominal", "title": "failure"},
         },
@@ -69,14 +69,14 @@ def watermarks(rows: Sequence[Row], failures: Sequence[Row]) -> Spec:
     return {"layer": [lines, points] if failures else [lines], "height": 240}
 
 
-def free_by_order(rows: Sequence[Row]) -> Spec:
-    """Free pages stacked by the order of the block they are in.  Rows: time, pages, order."""
+def free_by_order(rows: Sequence[Row], title: str) -> Spec:
+    """Free pages stacked by the order of the block they are in.  Rows: at, pages, order."""
     return {
         "data": {"values": list(rows)},
         "mark": {"type": "area", "interpolate": "step-after"},
         "height": 240,
         "encoding": {
-            "x": _time(),
+            "x": _along(title),
             "y": {"field": "pages", "type": "quantitative", "title": "free pages", "stack": "zero"},
             "fill": {
                 "field": "order",
@@ -89,17 +89,17 @@ def free_by_order(rows: Sequence[Row]) -> Spec:
     }
 
 
-def fragmentation(rows: Sequence[Row]) -> Spec:
+def fragmentation(rows: Sequence[Row], title: str) -> Spec:
     """Unusable free space index by order over time, darker is worse.
 
-    Rows: ``start`` and ``end`` seconds, ``order``, ``unusable`` 0..1 (fact sheet 9.1).
+    Rows: ``start`` and ``end`` on the axis, ``order``, ``unusable`` 0..1 (fact sheet 9.1).
     """
     return {
         "data": {"values": list(rows)},
         "mark": {"type": "rect", "fill": "var(--s1)"},
         "height": 200,
         "encoding": {
-            "x": {**_time(), "field": "start"},
+            "x": {**_along(title), "field": "start"},
             "x2": {"field": "end"},
             "y": {"field": "order", "type": "ordinal", "sort": _ORDERS[::-1], "title": "order"},
             "opacity": {
@@ -113,7 +113,7 @@ def fragmentation(rows: Sequence[Row]) -> Spec:
     }
 
 
-def _time() -> dict[str, object]:
+def _along(title: str) -> dict[str, object]:
     return {
         "field": "time",
         "type": "quantitative",

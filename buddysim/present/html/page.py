@@ -98,11 +98,11 @@ def _spacing(film: Film) -> str:
 
 def _watermarks(film: Film, failures: Sequence[FailureRow]) -> str:
     shown = len(failures[:: series.failure_step(len(failures))])
+    axis = series.axis_of(film)
     parts = [_thinning(shown, len(failures))]
     for at, zone in enumerate(film.frames[-1].zones):
-        drawn = charts.watermarks(
-            series.mark_rows(film, at), series.failure_points(failures, film, at)
-        )
+        points = series.failure_points(failures, axis, at)
+        drawn = charts.watermarks(series.mark_rows(axis, at), points, axis.title)
         lowest = min(frame.zones[at].free for frame in film.frames)
         title = (
             f"Zone {zone.name} of node {zone.node}: free pages over time against min {zone.min}, "
@@ -122,7 +122,9 @@ def _thinning(shown: int, failures: int) -> str:
 
 def _orders(film: Film) -> str:
     title = "Free pages over time, stacked by the order of the block they are in"
-    return _figure(charts.render_svg(charts.free_by_order(series.order_rows(film)), title), title)
+    axis = series.axis_of(film)
+    drawn = charts.free_by_order(series.order_rows(axis), axis.title)
+    return _figure(charts.render_svg(drawn, title), title)
 
 
 def _fragmentation(document: Document, film: Film) -> str:
@@ -130,7 +132,8 @@ def _fragmentation(document: Document, film: Film) -> str:
         "Unusable free space index by order over time: the share of free memory in blocks too "
         "small for that order"
     )
-    drawn = charts.fragmentation(series.fragmentation_rows(film))
+    axis = series.axis_of(film)
+    drawn = charts.fragmentation(series.fragmentation_rows(axis), axis.title)
     return _figure(charts.render_svg(drawn, title), title) + tables.indices(document["zones"])
 
 

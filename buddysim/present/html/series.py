@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from buddysim.present.html.charts import Row
@@ -13,6 +14,8 @@ from buddysim.units import format_duration
 
 __all__ = [
     "FAILURE_POINTS_MAX",
+    "Axis",
+    "axis_of",
     "failure_points",
     "failure_step",
     "fragmentation_rows",
@@ -22,39 +25,62 @@ __all__ = [
 ]
 
 FAILURE_POINTS_MAX = 400
+_CROWDED_PERCENT = 80
 _ORDERS = range(11)
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _MIGRATE_DIGITS = "012345"
 
 
-def mark_rows(film: Film, zone: int) -> list[Row]:
+@dataclass(frozen=True)
+class Axis:
+    """What charts are drawn along: time, or event numbers where many events share a moment."""
+
+    title: str
+    by_event: bool
+    frames: tuple[Frame, ...]
+    """Those with a place of their own on the axis."""
+
+    def at(self, event: int, time_ns: int) -> float:
+        """The place of an event."""
+        return event if self.by_event else time_ns / 1e9
+
+
+def axis_of(film: Film) -> Axis:
+    """Time in seconds, unless most frames would fall on one another: hand-written traces do."""
+    last_at = {frame.time_ns: frame for frame in film.frames}
+    if 100 * len(last_at) < _CROWDED_PERCENT * len(film.frames):
+        return Axis("event", True, tuple(film.frames))
+    return Axis("time in s", False, tuple(last_at.values()))
+
+
+def mark_rows(axis: Axis, zone: int) -> list[Row]:
     """Free pages and the three marks of one zone at every frame."""
     rows: list[Row] = []
-    for frame in film.frames:
+    for frame in axis.frames:
         look = frame.zones[zone]
         levels = {"free": look.free, "high": look.high, "low": look.low, "min": look.min}
-        time = frame.time_ns / 1e9
-        rows.extend({"time": time, "pages": pages, "line": name} for name, pages in levels.items())
+        place = axis.at(frame.event, frame.time_ns)
+        rows.extend({"at": place, "pages": pages, "line": name} for name, pages in levels.items())
     return rows
 
 
-def order_rows(film: Film) -> list[Row]:
+def order_rows(axis: Axis) -> list[Row]:
     """Pages of all zones in free blocks of each order at every frame."""
     return [
         {
-            "time": frame.time_ns / 1e9,
+            "at": axis.at(frame.event, frame.time_ns),
             "order": str(order),
             "pages": sum(zone.nr_free[order] for zone in frame.zones) << order,
         }
-        for frame in film.frames
+        for frame in axis.frames
         for order in _ORDERS
     ]
 
 
-def fragmentation_rows(film: Film) -> list[Row]:
+def fragmentation_rows(axis: Axis) -> list[Row]:
     """Share of free memory in blocks too small for each order, from frame to frame."""
     rows: list[Row] = []
-    for frame, after in pairwise(film.frames):
+    for frame, after in pairwise(axis.frames):
         blocks = [sum(zone.nr_free[order] for zone in frame.zones) for order in _ORDERS]
         free = sum(count << order for order, count in enumerate(blocks))
         for order in _ORDERS[1:]:
@@ -62,8 +88,8 @@ def fragmentation_rows(film: Film) -> list[Row]:
             unusable = 1 - fitting / free if free else 0.0
             rows.append(
                 {
-                    "start": frame.time_ns / 1e9,
-                    "end": after.time_ns / 1e9,
+                    "start": axis.at(frame.event, frame.time_ns),
+                    "end": axis.at(after.event, after.time_ns),
                     "order": str(order),
                     "unusable": round(unusable, 3),
                 }
@@ -76,16 +102,17 @@ def failure_step(failures: int) -> int:
     return -(-failures // FAILURE_POINTS_MAX) or 1
 
 
-def failure_points(failures: Sequence[FailureRow], film: Film, zone: int) -> list[Row]:
+def failure_points(failures: Sequence[FailureRow], axis: Axis, zone: int) -> list[Row]:
     """Failures at the height of the zone's free pages; evenly thinned to FAILURE_POINTS_MAX."""
     step = failure_step(len(failures))
     rows: list[Row] = []
     at = 0
     for failure in failures[::step]:
-        while at + 1 < len(film.frames) and film.frames[at + 1].event <= failure.event:
+        while at + 1 < len(axis.frames) and axis.frames[at + 1].event <= failure.event:
             at += 1
-        pages = film.frames[at].zones[zone].free if film.frames else 0
-        rows.append({"time": failure.time_ns / 1e9, "pages": pages, "origin": failure.origin})
+        place = axis.at(failure.event, failure.time_ns)
+        pages = axis.frames[at].zones[zone].free
+        rows.append({"at": place, "pages": pages, "origin": failure.origin})
     return rows
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,7 @@ def test_the_page_stays_small_whatever_the_run() -> None:
 
 
 def test_failures_are_thinned_and_the_page_says_so() -> None:
-    points = series.failure_points(failures(10_000), film(), 0)
+    points = series.failure_points(failures(10_000), series.axis_of(film()), 0)
     assert len(points) <= series.FAILURE_POINTS_MAX
     assert "Failures: 10,000; 400 of them" in build_page(document(), film(), failures(10_000))
 
@@ -180,9 +181,27 @@ def test_the_index_counts_only_blocks_that_fit() -> None:
     played = Film()
     start = ZoneFrame("Normal", 0, 6, 0, 0, 0, (2, 2, *[0] * 9))
     played.frames = [Frame(0, 0, (start,)), Frame(1, 10, (start,))]
-    rows = {row["order"]: row["unusable"] for row in series.fragmentation_rows(played)}
+    rows = {
+        row["order"]: row["unusable"] for row in series.fragmentation_rows(series.axis_of(played))
+    }
     assert rows["1"] == pytest.approx(2 / 6, abs=1e-3)
     assert rows["2"] == 1
+
+
+def test_events_that_share_a_moment_are_drawn_by_number() -> None:
+    played = film()
+    assert series.axis_of(played).title == "time in s"
+    played.frames = [replace(frame, time_ns=frame.time_ns // 10**7) for frame in played.frames]
+    axis = series.axis_of(played)
+    assert (axis.title, len(axis.frames)) == ("event", 30)
+    assert len({row["at"] for row in series.order_rows(axis)}) == 30
+
+
+def test_a_moment_is_drawn_once() -> None:
+    played = film()
+    played.frames.insert(1, replace(played.frames[0], event=1))
+    rows = series.order_rows(series.axis_of(played))
+    assert len(rows) == 30 * 11
 
 
 PROBE = """
