@@ -37,8 +37,6 @@ class FaultDecision:
 
     spec: FaultSpec
     message: tuple[str, ...]
-    with_stack: bool
-    """The message is followed by a stack (verbose 2)."""
 
 
 class _Position:
@@ -180,7 +178,7 @@ class FaultPlan:
         if failing < 0:
             return None
         self.injected += 1
-        return self._decision(failing, gfp, time_ns)
+        return self._decision(failing, gfp, time_ns, frames)
 
     def _ask(
         self,
@@ -212,13 +210,18 @@ class FaultPlan:
             known = self._matches[key] = fnmatchcase(name, glob)
         return known
 
-    def _decision(self, number: int, gfp: int, time_ns: int) -> FaultDecision:
+    def _decision(
+        self, number: int, gfp: int, time_ns: int, frames: Sequence[str]
+    ) -> FaultDecision:
+        """With verbose 2 the message ends in the stack, as far as it is known."""
         entry = self._entries[number]
         message: tuple[str, ...] = ()
         quiet = gfp & _NOWARN and self._order.nowarn_is_silent
         if entry.spec.verbose and not quiet:
             message = self._limited(number, time_ns)
-        return FaultDecision(entry.spec, message, bool(message) and entry.spec.verbose > 1)
+        if entry.spec.verbose > 1 and message and frames:
+            message += ("Call Trace:", *(f" {frame}" for frame in frames))
+        return FaultDecision(entry.spec, message)
 
     def _limited(self, number: int, time_ns: int) -> tuple[str, ...]:
         """The message as far as its rate limit lets it through (fact sheet 11.5)."""

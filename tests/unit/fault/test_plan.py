@@ -124,6 +124,16 @@ def test_nowarn_is_silent_since_5_19_only() -> None:
     assert older.message
 
 
+def test_verbose_2_shows_the_stack_where_it_is_known() -> None:
+    spec = "fail_page_alloc:probability=100,min-order=0,verbose=2"
+    known = plan(spec).should_fail(0, ATOMIC, "f", "sh", 0, frames=("f", "g"))
+    unknown = plan(spec).should_fail(0, ATOMIC, "f", "sh", 0)
+    assert known is not None
+    assert known.message[2:] == ("Call Trace:", " f", " g")
+    assert unknown is not None
+    assert len(unknown.message) == 2
+
+
 def test_message_limiter_keeps_back_and_announces() -> None:
     class Limiter:
         def __init__(self) -> None:
