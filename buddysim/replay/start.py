@@ -59,8 +59,9 @@ def snapshot_beside(trace_path: str, profile: str) -> MachineSpec | None:
     """A machine from what was recorded in the trace's folder.
 
     A full snapshot of the lists gives the exact state.  Otherwise zoneinfo, buddyinfo and
-    pagetypeinfo texts give counts, placed by the rule of ``mm/layout.py``: looks for ``NAME.before.txt`` and ``NAME.txt``; zoneinfo and at least one of the other two are
-    needed, else None.
+    pagetypeinfo texts give counts, placed by the rule of ``mm/layout.py``: looks for
+    ``NAME.before.txt`` and ``NAME.txt``; zoneinfo and at least one of the others are needed, else
+    None.
     """
     folder = Path(trace_path).parent
     snapshots, x86 = read_snapshots(folder)
