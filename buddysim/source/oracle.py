@@ -19,7 +19,7 @@ from typing import Any
 from buddysim.errors import TraceError
 from buddysim.mm.state import PcpState, ZoneState
 
-__all__ = ["Op", "OracleCase", "Snapshot", "Step", "open_oracle"]
+__all__ = ["Op", "OracleCase", "Snapshot", "Step", "open_oracle", "read_snapshots"]
 
 
 class Op(IntEnum):
@@ -150,6 +150,23 @@ def _open_json(path: Path, first: str, lines: Iterator[tuple[int, str]]) -> Orac
     )
 
 
+def read_snapshots(folder: Path) -> tuple[list[Snapshot], bool]:
+    """The snapshots taken with a system-wide trace, in order, and whether it ran on x86.
+
+    ``folder`` holds ``snapshots.txt.gz`` or ``snapshots.jsonl.gz``; neither: an empty list.
+    Raises TraceError for a damaged file.
+    """
+    text = folder / "snapshots.txt.gz"
+    if text.is_file():
+        case = OracleCase(text, folder.name, folder.name, "6.12", 9, False, {}, _numbered(text))
+        return [step[2] for step in case.steps() if step[0] == Op.SNAP], False
+    lines = folder / "snapshots.jsonl.gz"
+    if not lines.is_file():
+        return [], False
+    case = OracleCase(lines, folder.name, folder.name, "6.12", 9, True, {}, _numbered(lines))
+    return [step[2] for step in case.steps() if step[0] == Op.SNAP], True
+
+
 # Text recordings.
 
 
@@ -158,6 +175,11 @@ def _text_steps(case: OracleCase) -> Iterator[Step]:
     for number, line in case._lines:
         words = line.split()
         word = words[0] if words else ""
+        if word == "snap" and len(words) > 1:
+            yield from reader.finish()
+            yield from reader.read(number, word, words[:1])
+            words = words[1:]
+            word = words[0]
         try:
             if reader.snap is not None and word not in _SNAP_WORDS:
                 yield from reader.finish()
