@@ -115,9 +115,9 @@ def fragmentation(rows: Sequence[Row], title: str) -> Spec:
 
 def _along(title: str) -> dict[str, object]:
     return {
-        "field": "time",
+        "field": "at",
         "type": "quantitative",
-        "title": "time in s",
+        "title": title,
         "scale": {"nice": False, "zero": False},
     }
 

@@ -154,6 +154,19 @@ def test_every_drawing_and_control_has_words(page: str) -> None:
     assert next(attrs for tag, attrs in tags if tag == "html")["lang"] == "en"
 
 
+def test_every_drawing_spans_its_axis(page: str) -> None:
+    """Nothing is left out of place: lines and areas run from the first frame to the last."""
+    drawings = re.findall(r"<svg .*?</svg>", page, re.DOTALL)
+    lines = re.findall(r'aria-roledescription="line mark[^>]*? d="M0,([^"]*)"', drawings[0])
+    assert len(lines) == 4
+    assert all("L860," in line for line in lines)
+    areas = re.findall(r'aria-roledescription="area mark[^>]*? d="M0,([^"]*)"', drawings[1])
+    assert len(areas) == 11
+    assert all("L860," in area for area in areas)
+    cells = drawings[2].count('aria-roledescription="rect mark"')
+    assert cells == 29 * 10
+
+
 def test_building_twice_gives_the_same_bytes(page: str) -> None:
     assert build_page(document(), film(), failures(9)) == page
 
