@@ -76,6 +76,7 @@ class WarningDesk:
         summary.emitted = totals.emitted
         summary.suppressed_by_ratelimit = totals.suppressed_by_ratelimit
         summary.suppressed_by_nowarn = totals.suppressed_by_nowarn
+        summary.counts = self._warner.counters.rows()
         summary.lines = totals.lines
         summary.lines_dropped = totals.lines_dropped
         for stats in callers:

@@ -25,6 +25,7 @@ from buddysim.replay.stage import Stage
 from buddysim.replay.start import apply_prelude, machine_spec_for
 from buddysim.source.event import EventBatch, EventKind, Trace
 from buddysim.source.script import ScriptTrace
+from buddysim.warn.ratelimit import Window
 
 __all__ = ["core_build", "replay"]
 
@@ -78,7 +79,7 @@ def _new_run(trace: Trace, config: ReplayConfig, machine: Machine) -> Run:
         machine_origin=machine.spec.origin,
     )
     era = machine.profile.name
-    plan = FaultPlan(config.faults, _roller(config.seed), era=era)
+    plan = FaultPlan(config.faults, _roller(config.seed), era=era, limiter=Window)
     desk = WarningDesk(machine, trace.tables, config, result.warnings)
     return Run(machine, trace.tables, config, plan, desk, result)
 

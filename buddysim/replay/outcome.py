@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.story import StoryFacts
 from buddysim.source.event import TraceMeta
+from buddysim.warn.counters import FailureCount
 
 __all__ = [
     "CallerStats",
@@ -169,6 +170,8 @@ class WarningSummary:
     by_caller: dict[str, int] = field(default_factory=dict)
     """Printed warnings."""
     suppressed_by_caller: dict[str, int] = field(default_factory=dict)
+    counts: list[FailureCount] = field(default_factory=list)
+    """Failures by caller, order, mask and cause, the most first; empty for ``silent``."""
     lines: list[str] = field(default_factory=list)
     """The log text, bounded."""
     lines_dropped: int = 0

@@ -17,6 +17,7 @@ from buddysim.findings.verdict import verdicts
 from buddysim.kernel.gfp import format_names
 from buddysim.kernel.profile import profile_of
 from buddysim.replay.outcome import CallerStats, FailureRow, RunResult, Sample, ZoneFacts
+from buddysim.warn.counters import FailureCount
 
 __all__ = ["Report", "build_report"]
 
@@ -92,6 +93,7 @@ def _allocations(run: RunResult) -> Report:
 
 def _warnings(run: RunResult) -> Report:
     warnings = run.warnings
+    era = profile_of(run.profile).gfp_era
     return {
         "policy": warnings.policy,
         "emitted": warnings.emitted,
@@ -99,8 +101,22 @@ def _warnings(run: RunResult) -> Report:
         "suppressed_by_nowarn": warnings.suppressed_by_nowarn,
         "by_caller": dict(sorted(warnings.by_caller.items())),
         "suppressed_by_caller": dict(sorted(warnings.suppressed_by_caller.items())),
+        "counts": [_count(row, era) for row in warnings.counts],
         "lines": list(warnings.lines),
         "lines_dropped": warnings.lines_dropped,
+    }
+
+
+def _count(row: FailureCount, era: str) -> Report:
+    return {
+        "caller": row.caller,
+        "order": row.order,
+        "gfp": format_names(row.gfp, era) or "0",
+        "cause": row.cause,
+        "failed": row.failed,
+        "printed": row.printed,
+        "suppressed_by_ratelimit": row.suppressed,
+        "suppressed_by_nowarn": row.nowarn,
     }
 
 
