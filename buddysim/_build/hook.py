@@ -23,6 +23,7 @@ TO_CYTHONIZE: tuple[str, ...] = (
     "buddysim/mm/zone.py",
     "buddysim/mm/page_allocator.py",
     "buddysim/source/columns.py",
+    "buddysim/source/perf_samples.py",
     "buddysim/source/scanner.py",
 )
 

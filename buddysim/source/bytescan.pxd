@@ -164,10 +164,7 @@ cdef inline u64 hash_piece(
     return odd | 1
 
 
-cdef inline int find_piece(
-    object index, u64[::1] slots, const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
-) noexcept:
-    cdef u64 mark = hash_piece(data, pos, end)
+cdef inline int find_hash(u64[::1] slots, u64 mark) noexcept:
     cdef Py_ssize_t mask = slots.shape[0] - 1
     cdef Py_ssize_t slot = (mark >> 20) & mask & ~1
     while slots[slot] != mark:
@@ -175,6 +172,21 @@ cdef inline int find_piece(
             return -1
         slot = (slot + 2) & mask
     return <int>slots[slot + 1]
+
+
+cdef inline void remember_hash(u64[::1] slots, u64 mark, int number) noexcept:
+    cdef Py_ssize_t mask = slots.shape[0] - 1
+    cdef Py_ssize_t slot = (mark >> 20) & mask & ~1
+    while slots[slot] != 0 and slots[slot] != mark:
+        slot = (slot + 2) & mask
+    slots[slot] = mark
+    slots[slot + 1] = number
+
+
+cdef inline int find_piece(
+    object index, u64[::1] slots, const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
+) noexcept:
+    return find_hash(slots, hash_piece(data, pos, end))
 
 
 cdef inline void remember_piece(
@@ -185,10 +197,57 @@ cdef inline void remember_piece(
     Py_ssize_t end,
     int number,
 ) noexcept:
-    cdef u64 mark = hash_piece(data, pos, end)
-    cdef Py_ssize_t mask = slots.shape[0] - 1
-    cdef Py_ssize_t slot = (mark >> 20) & mask & ~1
-    while slots[slot] != 0 and slots[slot] != mark:
-        slot = (slot + 2) & mask
-    slots[slot] = mark
-    slots[slot + 1] = number
+    remember_hash(slots, hash_piece(data, pos, end), number)
+
+
+cdef inline u64 salted(int salt, u64 mark) noexcept nogil:
+    return ((mark ^ <u64>salt) * 0x9FB21C651E98DF25ULL) | 1
+
+
+cdef inline int find_field(
+    object index,
+    u64[::1] slots,
+    int salt,
+    const unsigned char *data,
+    Py_ssize_t pos,
+    Py_ssize_t end,
+) noexcept:
+    return find_hash(slots, salted(salt << 8, hash_piece(data, pos, end)))
+
+
+cdef inline void remember_field(
+    object index,
+    u64[::1] slots,
+    int salt,
+    const unsigned char *data,
+    Py_ssize_t pos,
+    Py_ssize_t end,
+    int number,
+) noexcept:
+    remember_hash(slots, salted(salt << 8, hash_piece(data, pos, end)), number)
+
+
+cdef inline int read_u16(const unsigned char *data, Py_ssize_t pos) noexcept nogil:
+    return data[pos] | data[pos + 1] << 8
+
+
+cdef inline unsigned int read_u32(const unsigned char *data, Py_ssize_t pos) noexcept nogil:
+    cdef unsigned int value
+    memcpy(&value, data + pos, 4)
+    return value
+
+
+cdef inline long long read_i64(const unsigned char *data, Py_ssize_t pos) noexcept nogil:
+    cdef long long value
+    memcpy(&value, data + pos, 8)
+    return value
+
+
+cdef inline Py_ssize_t user_frames(
+    const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
+) noexcept nogil:
+    while pos + 8 <= end:
+        if read_i64(data, pos) == -512:
+            return pos
+        pos += 8
+    return end

@@ -1,6 +1,6 @@
-"""The byte-level steps of the line scanner: find, number, time, hash.
+"""The byte-level steps of the scanners: find, number, time, hash, binary fields.
 
-Interpreted, each step is one or two calls of ``bytes`` methods.  Compiled, :mod:`scanner` uses the
+Interpreted, each step is one or two calls of ``bytes`` methods.  Compiled, the scanners use the
 inline functions of the same names and meaning in ``bytescan.pxd``; ``tests/parity`` compares them.
 Positions are offsets into ``data``; ``end`` is exclusive.
 """
@@ -14,14 +14,20 @@ __all__ = [
     "NO_NUMBER",
     "count_lines",
     "find_byte",
+    "find_field",
     "find_key",
     "find_piece",
     "find_separator",
     "frames_end",
     "parse_number",
     "parse_time",
+    "read_i64",
+    "read_u16",
+    "read_u32",
+    "remember_field",
     "remember_piece",
     "skip_blanks",
+    "user_frames",
     "word_start",
 ]
 
@@ -29,6 +35,8 @@ NO_NUMBER = -2
 """Result of :func:`parse_number` and :func:`parse_time` for text that is none."""
 
 _FRAMES = re.compile(rb"(?:(?:\t| ?=>)[^\n]*\n)*")
+_USER_MARKER = (-512 & 2**64 - 1).to_bytes(8, "little")
+"""PERF_CONTEXT_USER."""
 _NOT_BLANK = re.compile(rb" *")
 _SCALE = tuple(10 ** (9 - digits) for digits in range(10))
 _TIME_LIMIT = 9 * 10**18
@@ -115,7 +123,7 @@ def find_piece(index: dict[bytes, int], slots: array[int], data: bytes, pos: int
     return index.get(data[pos:end], -1)
 
 
-def remember_piece(  # noqa: PLR0917  # keywords would not inline in the compiled build
+def remember_piece(  # keywords would not inline in the compiled build
     index: dict[bytes, int],
     slots: array[int],
     data: bytes,
@@ -125,3 +133,46 @@ def remember_piece(  # noqa: PLR0917  # keywords would not inline in the compile
 ) -> None:
     """Make :func:`find_piece` return ``number`` for these bytes."""
     index[data[pos:end]] = number
+
+
+def read_u16(data: bytes, pos: int) -> int:
+    """Little-endian unsigned 16-bit value at ``pos``."""
+    return data[pos] | data[pos + 1] << 8
+
+
+def read_u32(data: bytes, pos: int) -> int:
+    """Little-endian unsigned 32-bit value at ``pos``."""
+    return int.from_bytes(data[pos : pos + 4], "little")
+
+
+def read_i64(data: bytes, pos: int) -> int:
+    """Little-endian signed 64-bit value at ``pos``."""
+    return int.from_bytes(data[pos : pos + 8], "little", signed=True)
+
+
+def user_frames(data: bytes, pos: int, end: int) -> int:
+    """Offset of the marker before the user's frames in addresses [pos, end), or ``end``."""
+    at = data.find(_USER_MARKER, pos, end)
+    while at >= 0 and (at - pos) % 8:
+        at = data.find(_USER_MARKER, at + 1, end)
+    return at if at >= 0 else end
+
+
+def find_field(  # keywords would not inline in the compiled build
+    index: dict[bytes, int], slots: array[int], salt: int, data: bytes, pos: int, end: int
+) -> int:
+    """As :func:`find_piece`, among the pieces remembered with ``salt`` (below 256)."""
+    return index.get(bytes((salt,)) + data[pos:end], -1)
+
+
+def remember_field(  # keywords would not inline in the compiled build
+    index: dict[bytes, int],
+    slots: array[int],
+    salt: int,
+    data: bytes,
+    pos: int,
+    end: int,
+    number: int,
+) -> None:
+    """Make :func:`find_field` return ``number`` for these bytes."""
+    index[bytes((salt,)) + data[pos:end]] = number

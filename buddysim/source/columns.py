@@ -1,4 +1,4 @@
-"""Widen the narrow columns of packed traces: the inner loops of their reader.
+"""Inner loops over whole columns: widen the narrow ones of packed traces, reorder rows.
 
 Hot and compiled: see the sibling ``.pxd``.  Both refuse, by their result, what would read or write
 out of bounds; sizes are the caller's business.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-__all__ = ["gather", "undelta"]
+__all__ = ["fill_zeros", "gather", "permute", "undelta"]
 
 
 def gather(palette: Sequence[int], index: Sequence[int], out: array[int]) -> bool:
@@ -23,7 +23,7 @@ def gather(palette: Sequence[int], index: Sequence[int], out: array[int]) -> boo
     return True
 
 
-def undelta(  # noqa: PLR0917  # the compiled build takes no keywords here
+def undelta(  # the compiled build takes no keywords here
     base: int,
     scale: int,
     escape: int,
@@ -49,3 +49,26 @@ def undelta(  # noqa: PLR0917  # the compiled build takes no keywords here
             return False
         out[row] = value
     return used == exceptions
+
+
+def fill_zeros(palette: Sequence[int], index: Sequence[int], out: array[int]) -> bool:
+    """``out[r] = palette[index[r]]`` where it was 0; False when an index is out of range."""
+    size = len(palette)
+    for row in range(len(index)):
+        number = index[row]
+        if number >= size:
+            return False
+        if out[row] == 0:
+            out[row] = palette[number]
+    return True
+
+
+def permute(column: Sequence[int], order: Sequence[int], out: array[int]) -> bool:
+    """``out[r] = column[order[r]]`` for every row; False when a row is out of range."""
+    size = len(column)
+    for row in range(len(order)):
+        number = order[row]
+        if number >= size:
+            return False
+        out[row] = column[number]
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from buddysim.errors import ConfigError
@@ -15,6 +16,13 @@ _PAGEBLOCK_ORDER = 9
 _LARGEST_ORDER = 10
 _MIGRATETYPE_KEYS = ("migratetype", "alloc_migratetype")
 _AUX_KEYS = ("bytes_alloc", "percpu_refill", "nr_reclaimed", "nr_migrated", "nid", "pid")
+_AUX_NAMES = (
+    "fallback_order",
+    "fallback_migratetype",
+    "fragmenting",
+    "change_ownership",
+    *_AUX_KEYS,
+)
 _NEEDS = {
     int(EventKind.KSWAPD_WAKE): "order",
     int(EventKind.KSWAPD_SLEEP): "nid",
@@ -81,27 +89,25 @@ class FieldReader:
         migratetype = -1
         for key in _MIGRATETYPE_KEYS:
             if key in fields:
-                migratetype = self._migratetype(fields[key])
+                migratetype = self.migratetype(int(fields[key]))
         gfp = fields.get("gfp_flags", fields.get("gfp_mask"))
-        return Columns(order, migratetype, self.gfp(gfp) if gfp else 0, self._aux(fields))
+        return Columns(order, migratetype, self.gfp(gfp) if gfp else 0, self.aux(_numbers(fields)))
 
-    def _migratetype(self, text: str) -> int:
-        migratetype = from_printed(int(text), self.era)
+    def migratetype(self, number: int) -> int:
+        """Canonical type of a printed number.  Raises ConfigError or ValueError."""
+        migratetype = from_printed(number, self.era)
         if not 0 <= migratetype < MIGRATE_TYPES:
-            raise ValueError(text)
+            raise ValueError(number)
         return migratetype
 
-    def _aux(self, fields: dict[str, str]) -> int:
+    def aux(self, fields: Mapping[str, int]) -> int:
+        """The aux column of an event's fields.  Raises ValueError for an impossible type."""
         if "fallback_order" in fields:
-            order = int(fields["fallback_order"])
-            fragmenting = int(fields.get("fragmenting", order < _PAGEBLOCK_ORDER))
-            ownership = int(fields.get("change_ownership", "0"))
-            fallback = self._migratetype(fields["fallback_migratetype"])
-            return extfrag_aux(order, fallback, fragmenting, ownership)
-        for key in _AUX_KEYS:
-            if key in fields:
-                return int(fields[key], 0)
-        return 0
+            order = fields["fallback_order"]
+            fragmenting = fields.get("fragmenting", order < _PAGEBLOCK_ORDER)
+            fallback = self.migratetype(fields["fallback_migratetype"])
+            return extfrag_aux(order, fallback, fragmenting, fields.get("change_ownership", 0))
+        return next((fields[key] for key in _AUX_KEYS if key in fields), 0)
 
     def gfp(self, text: str) -> int:
         """Printed mask to canonical; names that this era lacks are tried in the others.
@@ -121,6 +127,11 @@ class FieldReader:
                 except ConfigError:
                     continue
             raise
+
+
+def _numbers(fields: dict[str, str]) -> dict[str, int]:
+    """The fields that :meth:`FieldReader.aux` reads.  Raises ValueError for a damaged one."""
+    return {key: int(fields[key], 0) for key in _AUX_NAMES if key in fields}
 
 
 def _split(text: str) -> dict[str, str] | None:

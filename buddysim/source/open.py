@@ -9,6 +9,7 @@ from buddysim.kernel.profile import profile_of
 from buddysim.source.decoder import CallerBy
 from buddysim.source.event import Trace
 from buddysim.source.packed import PackedTrace, read_script
+from buddysim.source.perf_data import PerfDataTrace
 from buddysim.source.script import ScriptTrace, open_script
 from buddysim.source.script_parse import parse_script
 from buddysim.source.sniff import Layout, sniff
@@ -64,6 +65,15 @@ def _reader(stream: ByteStream, layout: Layout, caller_by: CallerBy) -> Trace:
             path=stream.path,
             hint=f"convert it: trace-cmd report -t -i {stream.path} > trace.txt",
         )
+    if layout.format == "perf-data":
+        stream.close()
+        if stream.compression:
+            raise TraceError(
+                f"is a perf.data file inside {stream.compression}",
+                path=stream.path,
+                hint="decompress it first",
+            )
+        return PerfDataTrace(stream.path, profile=layout.profile, caller_by=caller_by)
     return TextTrace(stream, layout, caller_by=caller_by)
 
 

@@ -15,6 +15,8 @@ cdef class PieceTable:
     cdef public Py_ssize_t count
     cdef public list columns
 
+    cpdef int append(self, object values) except? -1
+
     cpdef int add(self, bytes block, Py_ssize_t pos, Py_ssize_t end, object values) except? -1
 
 

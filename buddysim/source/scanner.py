@@ -27,6 +27,7 @@ __all__ = [
     "EVENT_SLAB",
     "EVENT_STACK",
     "Decoder",
+    "PieceTable",
     "Scanner",
 ]
 
@@ -113,6 +114,12 @@ class PieceTable:
 
     def add(self, block: bytes, pos: int, end: int, values: tuple[int, ...]) -> int:
         """Number the piece [pos, end) and store one value per column."""
+        number = self.append(values)
+        bytescan.remember_piece(self.index, self.slots, block, pos, end, number)
+        return number
+
+    def append(self, values: tuple[int, ...]) -> int:
+        """Store one value per column; the number under which to remember the piece."""
         if self.count == _PIECES:
             self.index.clear()
             self.slots = array("Q", bytes(16 * _SLOTS))
@@ -121,7 +128,6 @@ class PieceTable:
         self.count += 1
         for column, value in zip(self.columns, values, strict=True):
             column[number] = value
-        bytescan.remember_piece(self.index, self.slots, block, pos, end, number)
         return number
 
 

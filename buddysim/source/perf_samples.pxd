@@ -1,0 +1,67 @@
+cimport cython
+
+cimport buddysim.source.bytescan as bytescan
+from buddysim.source.scanner cimport PieceTable
+
+cdef int _PAGE, _SLAB, _RARE, _SAMPLE, _READ_ID, _READ_GROUP, _READ_LOST
+cdef long long _LARGEST_PFN, _VMEMMAP
+
+
+@cython.final
+cdef class SampleScanner:
+    cdef public object decoder
+    cdef int tid_at, time_at, cpu_at, read_format
+    cdef public int fixed_end
+    cdef bint has_chain
+    cdef public Py_ssize_t count, capacity
+    cdef public long long skipped
+    cdef public dict columns
+    cdef PieceTable events, tails, sites, stacks, threads
+    cdef unsigned char[::1] event_kind, event_shape, event_context, event_fails, event_pointer
+    cdef long long[::1] event_name
+    cdef int[::1] event_type, event_number, event_tail, event_end
+    cdef signed char[::1] tail_order, tail_type
+    cdef unsigned int[::1] tail_gfp
+    cdef long long[::1] tail_aux
+    cdef unsigned int[::1] site_caller, stack_index, stack_caller, thread_number
+    cdef unsigned char[::1] kind, context
+    cdef unsigned short[::1] cpu
+    cdef signed char[::1] order, migratetype
+    cdef unsigned int[::1] gfp, caller, task, stack
+    cdef long long[::1] time_ns, pfn, aux
+
+    cpdef void grow(self) except *
+
+    @cython.locals(data="const unsigned char *", end=Py_ssize_t, size=int)
+    cpdef Py_ssize_t scan(self, bytes block, Py_ssize_t pos) except? -1
+
+    @cython.locals(
+        data="const unsigned char *", at=Py_ssize_t, chain=Py_ssize_t, frames="long long",
+        raw=Py_ssize_t, raw_end=Py_ssize_t, event=int, events=PieceTable,
+    )
+    cdef int _sample(self, bytes block, Py_ssize_t pos, Py_ssize_t stop) except -1
+
+    @cython.locals(
+        data="const unsigned char *", row=Py_ssize_t, shape=int, caller="unsigned int",
+        number="long long", tail=int,
+    )
+    cdef int _fields(
+        self, bytes block, Py_ssize_t pos, Py_ssize_t raw, Py_ssize_t raw_end, int event
+    ) except -1
+
+    @cython.locals(data="const unsigned char *", values=int, each=int, times=int)
+    cdef Py_ssize_t _behind_values(self, bytes block, Py_ssize_t at, Py_ssize_t stop) noexcept
+
+    @cython.locals(tails=PieceTable, pos=Py_ssize_t, end=Py_ssize_t, salt=int, tail=int)
+    cdef int _tail(
+        self, bytes block, Py_ssize_t raw, Py_ssize_t raw_end, int event
+    ) except? -2
+
+    @cython.locals(threads=PieceTable, thread=int)
+    cdef unsigned int _thread(self, bytes block, Py_ssize_t at) except? 0xFFFFFFFF
+
+    @cython.locals(sites=PieceTable, site=int)
+    cdef unsigned int _site(self, bytes block, Py_ssize_t at) except? 0xFFFFFFFF
+
+    @cython.locals(stacks=PieceTable, stack=int, row=Py_ssize_t)
+    cdef void _chain(self, bytes block, Py_ssize_t pos, Py_ssize_t end) except *

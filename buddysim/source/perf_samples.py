@@ -1,0 +1,295 @@
+"""PERF_RECORD_SAMPLE records of tracepoints into columns, as they lie in the file.
+
+Like text lines, a record is a few volatile numbers (time, pfn, tid) between bytes that repeat:
+what and in which context (type, flags, preempt count), the fields behind the pfn, the call chain.
+Each distinct run of bytes is decoded once by a :class:`RecordDecoder` and remembered by number.
+Rows come out in file order with the number of their thread in the ``task`` column; time order and
+names are :mod:`buddysim.source.perf_order`'s.  Hot and compiled: see the sibling ``.pxd``.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import NamedTuple, Protocol
+
+from buddysim.source import bytescan
+from buddysim.source.event import EventBatch
+from buddysim.source.scanner import EVENT_PAGE, EVENT_RARE, EVENT_SLAB, PieceTable
+
+__all__ = ["FIRST_CAPACITY", "RawEvent", "RecordDecoder", "SampleLayout", "SampleScanner"]
+
+FIRST_CAPACITY = 1 << 17
+"""Rows that fit before :meth:`SampleScanner.grow` is needed."""
+
+_PAGE = EVENT_PAGE
+_SLAB = EVENT_SLAB
+_RARE = EVENT_RARE
+_SAMPLE = 9
+_LARGEST_PFN = 1 << 52
+_VMEMMAP = -(22 << 40)
+_READ_ID, _READ_GROUP, _READ_LOST = 4, 8, 16
+
+
+class RawEvent(NamedTuple):
+    """What the first four bytes of a raw record (type, flags, preempt count) mean."""
+
+    kind: int
+    shape: int
+    """``EVENT_*`` of the line scanner."""
+    context: int
+    name: int
+    """Index in ``Tables.names`` of an event that nobody interprets."""
+    type_number: int
+    """Small number of the tracepoint."""
+    number_at: int
+    """Offset of the pfn or pointer."""
+    tail_at: int
+    tail_end: int
+    """The fields behind it; ``tail_end`` is the least size of the record."""
+    fails: int = 0
+    """1: a null page is a failed allocation."""
+    is_pointer: int = 0
+    """1: the record holds a struct page pointer instead of a pfn (before 4.0)."""
+
+
+class SampleLayout(NamedTuple):
+    """Where the fixed fields of a sample record lie, from its start; -1 = absent."""
+
+    tid_at: int
+    time_at: int
+    cpu_at: int
+    fixed_end: int
+    read_format: int
+    """-1 = the sample carries no counter values."""
+    has_chain: int
+
+
+class RecordDecoder(Protocol):
+    """What the scanner asks about bytes that it meets for the first time."""
+
+    def event(self, head: bytes) -> RawEvent:
+        """Of the first four bytes of the raw record."""
+        ...
+
+    def tail(self, type_number: int, raw: bytes) -> tuple[int, int, int, int] | None:
+        """Order, migratetype, gfp mask, aux of a whole raw record; None when impossible."""
+        ...
+
+    def site(self, address: int) -> int:
+        """Caller index of a call site; 0 when unknown."""
+        ...
+
+    def frames(self, addresses: bytes) -> tuple[int, int]:
+        """Stack index and caller index (0: the chain names none) of 64-bit addresses."""
+        ...
+
+    tids: list[int]
+    """Thread ids by their numbers."""
+
+    def thread(self, tid: int) -> int:
+        """Number of a thread, new or known."""
+        ...
+
+    def number_of(self, tid: int) -> int:
+        """Number of a known thread, or -1."""
+        ...
+
+
+class SampleScanner:
+    """Collects rows from blocks of perf records."""
+
+    def __init__(self, decoder: RecordDecoder, layout: SampleLayout) -> None:
+        self.decoder = decoder
+        self.tid_at, self.time_at, self.cpu_at, self.fixed_end = layout[:4]
+        self.read_format, self.has_chain = layout[4:]
+        self.count = 0
+        self.capacity = FIRST_CAPACITY
+        self.skipped = 0
+        self.events = PieceTable("BBBqiiiiBB")
+        self.event_kind, self.event_shape, self.event_context = self.events.columns[:3]
+        self.event_name, self.event_type, self.event_number = self.events.columns[3:6]
+        self.event_tail, self.event_end = self.events.columns[6:8]
+        self.event_fails, self.event_pointer = self.events.columns[8:]
+        self.tails = PieceTable("bbIq")
+        self.tail_order, self.tail_type, self.tail_gfp, self.tail_aux = self.tails.columns
+        self.sites = PieceTable("I")
+        (self.site_caller,) = self.sites.columns
+        self.stacks = PieceTable("II")
+        self.stack_index, self.stack_caller = self.stacks.columns
+        self.threads = PieceTable("I")
+        (self.thread_number,) = self.threads.columns
+        self.columns = {
+            name: array(code, bytes(array(code).itemsize * self.capacity))
+            for name, code in EventBatch.typecodes.items()
+        }
+        self._bind()
+
+    def _bind(self) -> None:
+        self.kind = self.columns["kind"]
+        self.cpu = self.columns["cpu"]
+        self.context = self.columns["context"]
+        self.order = self.columns["order"]
+        self.migratetype = self.columns["migratetype"]
+        self.gfp = self.columns["gfp"]
+        self.time_ns = self.columns["time_ns"]
+        self.pfn = self.columns["pfn"]
+        self.caller = self.columns["caller"]
+        self.task = self.columns["task"]
+        self.stack = self.columns["stack"]
+        self.aux = self.columns["aux"]
+
+    def grow(self) -> None:
+        """Twice the capacity."""
+        self.columns = {name: column + column for name, column in self.columns.items()}
+        self.capacity *= 2
+        self._bind()
+
+    def scan(self, block: bytes, pos: int) -> int:
+        """Read samples from offset ``pos``; return where it stopped.
+
+        It stops at a record that is no sample or not whole, and when full.
+        """
+        data = block
+        end = len(block)
+        while pos + 8 <= end and self.count < self.capacity:
+            size = bytescan.read_u16(data, pos + 6)
+            if bytescan.read_u32(data, pos) != _SAMPLE or size < self.fixed_end:
+                break
+            if pos + size > end:
+                break
+            if self._sample(block, pos, pos + size) == 0:
+                self.skipped += 1
+            pos += size
+        return pos
+
+    def _sample(self, block: bytes, pos: int, stop: int) -> int:
+        """Read one record; 0 when it is damaged."""
+        data = block
+        at = pos + self.fixed_end
+        if self.read_format >= 0:
+            at = self._behind_values(block, at, stop)
+        chain = at + 8
+        if self.has_chain:
+            if at + 8 > stop:
+                return 0
+            frames = bytescan.read_i64(data, at)
+            if frames < 0 or frames > (stop - at) >> 3:
+                return 0
+            at = chain + 8 * frames
+        raw = at + 4
+        if raw + 8 > stop:
+            return 0
+        raw_end = raw + bytescan.read_u32(data, at)
+        if raw_end > stop or raw_end < raw + 8:
+            return 0
+        events = self.events
+        event = bytescan.find_piece(events.index, events.slots, data, raw, raw + 4)
+        if event < 0:
+            event = events.add(block, raw, raw + 4, self.decoder.event(block[raw : raw + 4]))
+        if raw + self.event_end[event] > raw_end:
+            return 0
+        if self._fields(block, pos, raw, raw_end, event) == 0:
+            return 0
+        if self.has_chain:
+            self._chain(block, chain, at)
+        self.count += 1
+        return 1
+
+    def _fields(self, block: bytes, pos: int, raw: int, raw_end: int, event: int) -> int:
+        """Fill row ``count`` but for its chain; 0 when a number is impossible."""
+        data = block
+        row = self.count
+        shape = self.event_shape[event]
+        caller = 0
+        number = -1
+        if shape <= _SLAB:
+            number = bytescan.read_i64(data, raw + self.event_number[event])
+            if shape == _SLAB:
+                caller = self._site(block, raw + 8)
+            elif self.event_pointer[event] and number != 0:
+                number = (number - _VMEMMAP) >> 6
+            if shape == _PAGE:
+                if number >= _LARGEST_PFN:
+                    return 0
+                if self.event_fails[event] and number <= 0:
+                    number = -1
+        self.order[row] = 0
+        self.migratetype[row] = -1
+        self.gfp[row] = 0
+        self.aux[row] = self.event_name[event]
+        if shape <= _RARE:
+            tail = self._tail(block, raw, raw_end, event)
+            if tail < 0:
+                return 0
+            self.order[row] = self.tail_order[tail]
+            self.migratetype[row] = self.tail_type[tail]
+            self.gfp[row] = self.tail_gfp[tail]
+            self.aux[row] = self.tail_aux[tail]
+        self.kind[row] = self.event_kind[event]
+        self.context[row] = self.event_context[event]
+        self.cpu[row] = bytescan.read_u16(data, pos + self.cpu_at)
+        self.time_ns[row] = bytescan.read_i64(data, pos + self.time_at)
+        self.pfn[row] = number
+        self.caller[row] = caller
+        self.stack[row] = 0
+        self.task[row] = self._thread(block, pos + self.tid_at)
+        return 1
+
+    def _behind_values(self, block: bytes, at: int, stop: int) -> int:
+        """Offset behind the counter values that a sample of a group carries."""
+        data = block
+        values = 1
+        each = 8
+        if self.read_format & _READ_ID:
+            each += 8
+        if self.read_format & _READ_LOST:
+            each += 8
+        times = 8 * ((self.read_format & 1) + (self.read_format >> 1 & 1))
+        if self.read_format & _READ_GROUP:
+            if at + 8 > stop:
+                return stop
+            values = bytescan.read_u16(data, at)
+            at += 8
+        return at + times + values * each
+
+    def _tail(self, block: bytes, raw: int, raw_end: int, event: int) -> int:
+        tails = self.tails
+        pos = raw + self.event_tail[event]
+        end = raw + self.event_end[event]
+        salt = self.event_type[event]
+        tail = bytescan.find_field(tails.index, tails.slots, salt, block, pos, end)
+        if tail < 0:
+            values = self.decoder.tail(salt, block[raw:raw_end])
+            if values is None:
+                return -1
+            tail = tails.append(values)
+            bytescan.remember_field(tails.index, tails.slots, salt, block, pos, end, tail)
+        return tail
+
+    def _thread(self, block: bytes, at: int) -> int:
+        threads = self.threads
+        thread = bytescan.find_piece(threads.index, threads.slots, block, at, at + 4)
+        if thread < 0:
+            number = self.decoder.thread(bytescan.read_u32(block, at))
+            thread = threads.add(block, at, at + 4, (number,))
+        return self.thread_number[thread]
+
+    def _site(self, block: bytes, at: int) -> int:
+        sites = self.sites
+        site = bytescan.find_piece(sites.index, sites.slots, block, at, at + 8)
+        if site < 0:
+            caller = self.decoder.site(bytescan.read_i64(block, at))
+            site = sites.add(block, at, at + 8, (caller,))
+        return self.site_caller[site]
+
+    def _chain(self, block: bytes, pos: int, end: int) -> None:
+        """Give row ``count`` the call chain [pos, end), but for the user's frames."""
+        end = bytescan.user_frames(block, pos, end)
+        stacks = self.stacks
+        stack = bytescan.find_piece(stacks.index, stacks.slots, block, pos, end)
+        if stack < 0:
+            stack = stacks.add(block, pos, end, self.decoder.frames(block[pos:end]))
+        row = self.count
+        self.stack[row] = self.stack_index[stack]
+        if self.caller[row] == 0:
+            self.caller[row] = self.stack_caller[stack]
