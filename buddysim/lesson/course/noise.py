@@ -38,6 +38,7 @@ def _play() -> Observation:
         "nowarn": kernel.warnings.suppressed_by_nowarn,
         "serious_failed": kernel.caller("serious").failed,
         "serious_warned": kernel.warnings.by_caller.get("serious", 0),
+        "gentle_serious": runs["gentle"].warnings.by_caller.get("serious", 0),
         "chatty_warned": kernel.warnings.by_caller.get("chatty", 0),
     }
     rows = tuple(_row(policy, run) for policy, run in runs.items())
@@ -70,14 +71,19 @@ LESSON = Lesson(
             lambda n: bool(n["same"]) and n["failed"] > 0,
         ),
         Claim(
-            "The kernel's policy prints {kernel_emitted} reports; {ratelimited} are lost to the "
-            "rate limit and {nowarn} to NOWARN.",
+            "Of {failed} failures the kernel's policy prints {kernel_emitted}; {ratelimited} are "
+            "lost to the rate limit and {nowarn} to NOWARN.",
             lambda n: n["ratelimited"] > n["kernel_emitted"] > 0 and n["nowarn"] > 0,
         ),
         Claim(
-            "The serious caller fails {serious_failed} times and is heard {serious_warned} times, "
-            "because the chatty one, which copes, was heard {chatty_warned} times.",
-            lambda n: n["serious_warned"] < n["serious_failed"] and n["chatty_warned"] > 0,
+            "The serious caller fails {serious_failed} times.  Under the kernel's policy it is "
+            "heard {serious_warned} times: the chatty one, which copes, was there first.",
+            lambda n: n["serious_warned"] == 0 < n["chatty_warned"] and n["serious_failed"] > 0,
+        ),
+        Claim(
+            "The gentle policy tells each caller's first failure and then ever fewer: "
+            "{gentle_emitted} lines in all, and the serious caller is heard.",
+            lambda n: n["gentle_serious"] > 0 and n["gentle_emitted"] < n["failed"] / 10,
         ),
         Claim(
             "Counters and silence print {counters_emitted} and {silent_emitted} reports.",
