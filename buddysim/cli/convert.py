@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from buddysim.cli import _options as options
 from buddysim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,16 +23,12 @@ def convert(
         str, typer.Argument(metavar="OUT", help="Its suffix names the format, see below.")
     ],
     *,
-    profile: Annotated[
-        str | None, typer.Option(metavar="ERA", help="Read IN as text of this kernel.")
-    ] = None,
-    caller_by: Annotated[
-        str, typer.Option(metavar="function|comm|stack", help="Who counts as the caller.")
-    ] = "function",
+    profile: options.ProfileOption = None,
+    caller_by: options.CallerByOption = "function",
     salvage: Annotated[
-        bool, typer.Option("--salvage", help="Use what stands before the damage (binary traces).")
+        bool, typer.Option("--salvage", help="Use what stands before the damage (packed traces).")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr.")] = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Write a trace in another format: .bst packed, .txt ftrace text, .trace script, .parquet.
 

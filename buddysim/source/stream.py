@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import weakref
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,8 @@ class ByteStream:
         self.compression = compression
         """``gzip``, ``xz``, ``zstd`` or empty."""
         self.raw = raw
+        # A trace that is opened and never read must not hold its file until the exit.
+        weakref.finalize(self, raw.close)
         self._source = _decompressor(raw, compression)
         self.position = 0
         """Decompressed bytes handed over by the operating system so far."""
