@@ -107,6 +107,7 @@ def _contents(as_json: bool, output: Path | None) -> None:
 
 
 def _play(name: str, as_json: bool, output: Path | None, *, quiet: bool) -> None:
+    from buddysim.lesson.play import scenario_path
     from buddysim.lesson.record import lesson_record
     from buddysim.present.lesson import render_lesson
 
@@ -116,7 +117,8 @@ def _play(name: str, as_json: bool, output: Path | None, *, quiet: bool) -> None
     if as_json:
         emit(json.dumps(lesson_record(chosen, seen), indent=2) + "\n", output)
     else:
-        emit(_drawn(render_lesson(chosen, seen), output), output)
+        scenario = scenario_path(chosen.scenario)
+        emit(_drawn(render_lesson(chosen, seen, scenario), output), output)
     if not _all_hold(chosen, seen):
         raise typer.Exit(1)
 

@@ -36,8 +36,11 @@ def render_list(lessons: Sequence[model.Lesson]) -> RenderableType:
     return Group(table, Text("\nbuddysim lesson NAME [--step | --quiz | --live]", style="dim"))
 
 
-def render_lesson(lesson: model.Lesson, seen: model.Observation) -> RenderableType:
-    """The whole lesson: words, numbers, claims with their verdicts, exercises."""
+def render_lesson(lesson: model.Lesson, seen: model.Observation, scenario: str) -> RenderableType:
+    """The whole lesson: words, numbers, claims with their verdicts, exercises.
+
+    ``scenario`` is the path to copy and play with.
+    """
     parts: list[RenderableType] = [
         Text(f"Lesson {lesson.number}: {lesson.title}", style="bold underline"),
         Text(),
@@ -46,11 +49,9 @@ def render_lesson(lesson: model.Lesson, seen: model.Observation) -> RenderableTy
     for table in seen.tables:
         parts += [_table(table), Text()]
     parts.append(Text("What was claimed, and what came out", style="bold"))
-    parts += [_claim(claim, seen) for claim in lesson.claims]
-    parts += [Text(), Text("Exercises", style="bold")]
-    for number, exercise in enumerate(lesson.exercises, 1):
-        parts.append(Text(f" {number}. {exercise.question}"))
-        parts.append(Text(f"    {exercise.hint}", style="dim"))
+    parts += [_claims(lesson, seen), Text(), Text("Exercises", style="bold")]
+    parts += [_exercises(lesson), Text()]
+    parts.append(Text(f"The scenario to copy and change: {scenario}", style="dim"))
     return Padding(Group(*parts), (0, 1))
 
 
@@ -73,10 +74,21 @@ def _table(table: model.Table) -> Table:
     return drawn
 
 
-def _claim(claim: model.Claim, seen: model.Observation) -> Text:
-    holds = claim.holds(seen.numbers)
-    mark = Text(" holds  " if holds else " FAILS  ", style="green" if holds else "bold red")
-    return mark.append_text(Text(claim.shown(seen.numbers), style="default"))
+def _claims(lesson: model.Lesson, seen: model.Observation) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    for claim in lesson.claims:
+        holds = claim.holds(seen.numbers)
+        mark = Text("holds" if holds else "FAILS", style="green" if holds else "bold red")
+        grid.add_row(mark, Text(claim.shown(seen.numbers)))
+    return grid
+
+
+def _exercises(lesson: model.Lesson) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    for number, exercise in enumerate(lesson.exercises, 1):
+        grid.add_row(f"{number}.", Text(exercise.question))
+        grid.add_row("", Text(exercise.hint, style="dim"))
+    return grid
 
 
 def render_step(step: Step) -> RenderableType:

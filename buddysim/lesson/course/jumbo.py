@@ -60,7 +60,7 @@ LESSON = Lesson(
     exercises=(
         Exercise(
             "Which order does the same driver need at MTU 1500, 4000 and 8000?",
-            "2048, 4096 and 8192 bytes double to orders 0, 1 and 2 (fact sheet 14.2).",
+            "2048, 4096 and 8192 bytes double to orders 0, 1 and 2.",
         ),
         Exercise(
             "Run the scenario with --profile 6.12.  Does a newer kernel help this caller?",

@@ -131,7 +131,7 @@ def test_without_a_name_the_lessons_are_listed() -> None:
 def test_a_lesson_is_shown_with_its_claims() -> None:
     done = piped("jumbo")
     assert done.returncode == 0
-    assert done.stdout.count(" holds ") == 3
+    assert done.stdout.count("holds ") == 3
     assert "FAILS" not in done.stdout
 
 

@@ -69,10 +69,10 @@ def text_of(renderable: object, width: int = 80) -> str:
 
 
 def test_a_lesson_shows_words_tables_claims_and_exercises() -> None:
-    text = text_of(render_lesson(LESSON, SEEN))
+    text = text_of(render_lesson(LESSON, SEEN, "one.trace"))
     assert "A word to note." in text
-    assert "holds  1,234 pages." in text
-    assert "FAILS  0.5 is one." in text
+    assert "holds 1,234 pages." in text
+    assert "FAILS 0.5 is one." in text
     assert "Why?" in text
 
 
@@ -105,7 +105,11 @@ def test_an_answer_tells_what_happened() -> None:
 
 
 def test_nothing_is_wider_than_the_console() -> None:
-    for renderable in (render_lesson(LESSON, SEEN), render_step(step()), render_list([LESSON])):
+    for renderable in (
+        render_lesson(LESSON, SEEN, "a.trace"),
+        render_step(step()),
+        render_list([LESSON]),
+    ):
         assert max(map(len, text_of(renderable, 60).splitlines())) <= 60
 
 
