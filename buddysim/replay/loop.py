@@ -20,6 +20,7 @@ _ALLOC = int(EventKind.ALLOC)
 _FREE = int(EventKind.FREE)
 _EXTFRAG = int(EventKind.EXTFRAG)
 _LAST_QUIET = int(EventKind.OTHER)
+_SLAB = (int(EventKind.KMALLOC), int(EventKind.KMEM_CACHE_ALLOC))
 _CALLER_MASK = (1 << 32) - 1
 _NOWHERE = (1 << 27) - 1
 
@@ -51,7 +52,8 @@ class LoopState:
         self.extfrag_log: list[tuple[int, int, int, int, int, int]] = []
         """Shared by all zones; the engine drains it."""
         self.fast = True
-        """False: every allocation goes to the engine (injection, recorded placement)."""
+        """False: every allocation, also of slab objects, goes to the engine (injection, recorded
+        placement)."""
         self.succeeded = 0
         self.freed = 0
 
@@ -110,7 +112,7 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
             allocator.free_pages(sim, order, cpus[row])
             results.append(sim)
             freed += 1
-        elif what > _LAST_QUIET or what == _EXTFRAG:
+        elif what > _LAST_QUIET or what == _EXTFRAG or (not fast and what in _SLAB):
             break
         kinds[what] += 1
         row += 1

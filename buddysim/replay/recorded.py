@@ -24,6 +24,7 @@ RESULT_IGNORED = -4
 """A free with nothing to free."""
 _ALLOC = int(EventKind.ALLOC)
 _EXTFRAG = int(EventKind.EXTFRAG)
+_SLAB = frozenset({int(EventKind.KMALLOC), int(EventKind.KMEM_CACHE_ALLOC)})
 _WORTH_DRAINING = 64
 _WAIT = int(Gfp.DIRECT_RECLAIM)
 _MEMALLOC = int(Gfp.MEMALLOC)
@@ -42,6 +43,8 @@ class RecordedRows:
         kind = batch.kind[row]
         if kind == _ALLOC:
             self._alloc(batch, row)
+        elif kind in _SLAB:
+            self._slab(batch, row)
         elif kind == _EXTFRAG:
             self._extfrag(batch, row)
         else:
@@ -58,18 +61,14 @@ class RecordedRows:
             seen = FirstSeen(batch.first + row, batch.line[row], batch.time_ns[row])
             stats.extfrag_first = stats.extfrag_first or seen
 
+    def _slab(self, batch: EventBatch, row: int) -> None:
+        """Objects are not modelled: a slab request matters only to failslab."""
+        if self._run.inject_slab(_site(batch, row), batch.aux[row]):
+            self._run.loop.results.append(RESULT_FAILED["injected"])
+
     def _alloc(self, batch: EventBatch, row: int) -> None:
         run = self._run
-        site = Site(
-            FirstSeen(batch.first + row, batch.line[row], batch.time_ns[row]),
-            batch.caller[row],
-            batch.order[row],
-            batch.gfp[row],
-            batch.context[row],
-            batch.cpu[row],
-            batch.task[row],
-            batch.stack[row],
-        )
+        site = _site(batch, row)
         pfn = batch.pfn[row]
         if pfn < 0:
             self._observed_failure(site)
@@ -196,6 +195,19 @@ class RecordedRows:
                 if other >= 0:
                     run.machine.free_pages(other, 0, cpu)
         run.loop.results.append(RESULT_IGNORED)
+
+
+def _site(batch: EventBatch, row: int) -> Site:
+    return Site(
+        FirstSeen(batch.first + row, batch.line[row], batch.time_ns[row]),
+        batch.caller[row],
+        batch.order[row],
+        batch.gfp[row],
+        batch.context[row],
+        batch.cpu[row],
+        batch.task[row],
+        batch.stack[row],
+    )
 
 
 def _cause_at_the_marks(failure: Failure, machine: Machine) -> str:

@@ -94,8 +94,8 @@ class Run:
         """Is any zone below its min mark?"""
         return any(zone.free < zone.mark_min for zone in self.machine.zones)
 
-    def injected(self, site: Site) -> FaultDecision | None:
-        """Does the fault plan fail this request?  Counts it there."""
+    def injected(self, site: Site, size_bytes: int | None = None) -> FaultDecision | None:
+        """Does the fault plan fail this request?  ``size_bytes``: of a slab request."""
         if not self.plan:
             return None
         frames = self.tables.stacks[site.stack]
@@ -105,6 +105,7 @@ class Run:
             self.tables.callers[site.caller],
             self.comm(site.task),
             site.context,
+            size_bytes=size_bytes,
             frames=tuple(frame.partition("+")[0] for frame in frames),
             time_ns=site.seen.time_ns,
             event=site.seen.event,
@@ -129,6 +130,16 @@ class Run:
         self.desk.injection(decision)
         failure = Failure(site.order, site.gfp, site.context, "injected")
         return self.refuse(site, failure, "injected", number)
+
+    def inject_slab(self, site: Site, size_bytes: int) -> bool:
+        """Fail a recorded slab request if failslab wants to; else it is none of our business."""
+        decision = self.injected(site, size_bytes)
+        if decision is None:
+            return False
+        self.desk.injection(decision)
+        failure = Failure(site.order, site.gfp, site.context, "injected")
+        self.refuse(site, failure, "injected", self.arrive(site))
+        return True
 
     def ask(self, site: Site) -> Asked:
         """Make one request of the machine, faults included; counts, warns and records."""
