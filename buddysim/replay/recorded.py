@@ -63,7 +63,7 @@ class RecordedRows:
 
     def _slab(self, batch: EventBatch, row: int) -> None:
         """Objects are not modelled: a slab request matters only to failslab."""
-        if self._run.inject_slab(_site(batch, row), batch.aux[row]):
+        if self._run.plan and self._run.inject_slab(_site(batch, row), batch.aux[row]):
             self._run.loop.results.append(RESULT_FAILED["injected"])
 
     def _alloc(self, batch: EventBatch, row: int) -> None:
