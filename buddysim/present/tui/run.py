@@ -13,7 +13,7 @@ from buddysim.source.open import open_trace
 
 __all__ = ["run_live", "show_of"]
 
-_FRAMES_MAX = 400
+_FRAMES_MAX = 200
 
 
 def show_of(path: str, config: ReplayConfig) -> Show:
