@@ -29,6 +29,7 @@ class WarningDesk:
         self._summary = summary
         self._tables = tables
         self._fates: dict[str, dict[str, int]] = {}
+        self._last_printed = ""
         minimum = sum(zone.mark_min for zone in machine.zones) * _KBYTES_PER_PAGE
         self._warner = Warner(
             config.warn,
@@ -44,6 +45,11 @@ class WarningDesk:
         fate = self._warner.failed(told, lambda: report_input(self._machine, told))
         fates = self._fates.setdefault(told.caller, {})
         fates[fate] = fates.get(fate, 0) + 1
+        if fate == "printed":
+            self._last_printed = told.caller
+        elif fate == "suppressed" and self._last_printed not in {"", told.caller}:
+            hidden = self._summary.hidden_by.setdefault(self._last_printed, {})
+            hidden[told.caller] = hidden.get(told.caller, 0) + 1
         return fate
 
     def _as_told(self, failed: FailedRequest) -> FailedAllocation:

@@ -172,6 +172,8 @@ class WarningSummary:
     suppressed_by_caller: dict[str, int] = field(default_factory=dict)
     counts: list[FailureCount] = field(default_factory=list)
     """Failures by caller, order, mask and cause, the most first; empty for ``silent``."""
+    hidden_by: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Whose printed warning used up the rate limit -> who was kept back meanwhile -> how often."""
     lines: list[str] = field(default_factory=list)
     """The log text, bounded."""
     lines_dropped: int = 0

@@ -96,7 +96,7 @@ def apply_prelude(machine: Machine, script: Script, seed: int) -> None:
 def _fill(machine: Machine, fill: Fill, stream: Stream) -> None:
     taken: list[int] = []
     while len(taken) < _MAX_FILL_BLOCKS:
-        if sum(zone.free for zone in machine.zones) <= fill.until_free:
+        if sum(zone.free + zone.free_pcp for zone in machine.zones) <= fill.until_free:
             break
         pfn = machine.alloc_pages(fill.order, fill.gfp)
         if pfn < 0:

@@ -22,11 +22,13 @@ def _detect(run: RunResult) -> Iterator[Finding]:
         held = stats.peak_live_pages
         if stats.spoiled_failures and held * 100 >= managed * _SHARE_PERCENT:
             failures = plural(stats.spoiled_failures, "request")
+            largest = max(stats.shapes, key=lambda shape: shape.attempted << shape.order)
             yield RULE.claim(
                 stats.caller,
                 f"held up to {held} pages ({held * 100 // managed} % of memory) while {failures} "
                 "of others failed",
-                evidence_of(stats.spoiled_first, "a failure of another caller"),
+                evidence_of(largest.first, "most of its pages")
+                + evidence_of(stats.spoiled_first, "a failure of another caller"),
                 repro=command(run),
                 path=run.meta.path if run.story.is_story else "",
             )

@@ -12,16 +12,16 @@ from buddysim.replay.outcome import RunResult
 
 __all__ = ["RULE"]
 
-_HOG_WARNINGS = 5
+_LOUD = 10
+"""Failures with an audible mask."""
 
 
 def _detect(run: RunResult) -> Iterator[Finding]:
-    hidden = sorted(stats.caller for stats in run.callers if stats.suppressed and not stats.warned)
-    if not hidden:
-        return
-    printed = sum(stats.warned for stats in run.callers)
+    never_heard = {stats.caller for stats in run.callers if not stats.warned}
     for stats in run.callers:
-        if stats.warned < _HOG_WARNINGS or stats.warned * 2 < printed:
+        victims = sorted(never_heard & set(run.warnings.hidden_by.get(stats.caller, ())))
+        loud = stats.warned + stats.suppressed
+        if not victims or loud < _LOUD:
             continue
         rows = [row for row in run.failures if row.caller == stats.caller]
         evidence = tuple(
@@ -30,8 +30,8 @@ def _detect(run: RunResult) -> Iterator[Finding]:
         )
         yield RULE.claim(
             stats.caller,
-            f"{plural(stats.warned, 'warning')} of {printed} printed are its own; the rate limit "
-            f"left none for {', '.join(hidden[:3])}",
+            f"{plural(loud, 'failure')} that ask for a warning used up the rate limit; no warning "
+            f"of {', '.join(victims[:3])} was ever printed",
             evidence,
             origin=rows[0].origin if rows else "natural",
             repro=command(run),
@@ -43,12 +43,12 @@ RULE = Rule(
     code="BS303",
     name="warning-hog",
     severity=Severity.NOTE,
-    what=f"Reports a caller with at least {_HOG_WARNINGS} printed warnings, and half of all, while "
-    "warnings of others were all kept back by the rate limit.",
+    what=f"Reports a caller with at least {_LOUD} failures that ask for a warning, whose printed "
+    "one used up the rate limit, so that some other caller was never heard at all.",
     why="The log shows the loud one; the one that was really hurt never appears.",
     known_problems="Needs a warning policy with a rate limit; with --warn counters or silent "
     "nothing is printed and nobody can be hidden.",
-    example="alloc a repeat=10 else=drop    # then another caller fails in the same five seconds",
+    example="alloc a repeat=10 else=drop    # then another caller fails within the same seconds",
     use_instead="__GFP_NOWARN and a counter in the loud caller.",
     references=("catalogue of findings, BS303", "fact sheet 10.6"),
     detect=_detect,
