@@ -102,7 +102,7 @@ class Warner:
         return fate
 
     def injection(self, message: Sequence[str]) -> None:
-        """Log the fault injector's own message, which no policy but silent keeps back."""
+        """Log the fault injector's own message; counters and silent print nothing."""
         if self._policy in {"kernel", "gentle"}:
             self._print(message)
 

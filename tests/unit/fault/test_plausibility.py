@@ -65,3 +65,15 @@ def test_costly_kernel_request_may_fail_once_reclaim_finds_nothing() -> None:
     short = zone(free=50, missing=60, verdict="below-watermark")
     assert assess_plausibility(5, KERNEL, [short]).plausibility is Plausibility.NEAR
     assert assess_plausibility(5, KERNEL, []).plausibility is Plausibility.UNLIKELY
+
+
+def test_without_zones_nothing_is_made_up() -> None:
+    note = assess_plausibility(0, KERNEL, [])
+    assert note.plausibility is Plausibility.NEVER
+    assert "pages free" not in note.sentence
+    assert "not known" in assess_plausibility(0, ATOMIC, []).sentence
+
+
+def test_zones_that_the_request_may_not_use_do_not_count() -> None:
+    other = zone(name="DMA", free=1, verdict="not-allowed")
+    assert assess_plausibility(0, ATOMIC, [other, zone()]).plausibility is Plausibility.UNLIKELY

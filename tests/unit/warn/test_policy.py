@@ -86,6 +86,24 @@ def test_injected_failures_never_print_a_report() -> None:
     assert fates(kernel, [1]) == ["printed"]
 
 
+@pytest.mark.parametrize(
+    ("policy", "lines"), [("kernel", 1), ("gentle", 1), ("counters", 0), ("silent", 0)]
+)
+def test_the_injectors_own_message(policy: str, lines: int) -> None:
+    told = warner(policy)
+    told.injection(("FAULT_INJECTION: forcing a failure.",))
+    assert len(told.totals.lines) == lines
+    assert told.totals.emitted == 0
+
+
+@pytest.mark.parametrize(("policy", "rows"), [("kernel", 1), ("counters", 1), ("silent", 0)])
+def test_nowarn_is_counted_but_silent_keeps_no_rows(policy: str, rows: int) -> None:
+    told = warner(policy)
+    assert told.failed(failure(gfp=ATOMIC | Gfp.NOWARN), never) == "nowarn"
+    assert [row.nowarn for row in told.counters.rows()] == [1] * rows
+    assert told.totals.suppressed_by_nowarn == 1
+
+
 def test_impossible_order_warns_once_and_uses_no_budget() -> None:
     kernel = warner("kernel")
     assert fates(kernel, [0, 1], order=11, cause="impossible-order") == ["printed", "none"]
