@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from buddysim.errors import ConfigError
+from buddysim.kernel.constants import PAGEBLOCK_ORDER
 from buddysim.kernel.gfp import ERAS, decode_mask, parse_names
 from buddysim.kernel.migratetype import MIGRATE_TYPES, from_printed
 from buddysim.source.event import EventKind
 
 __all__ = ["Columns", "FieldReader", "extfrag_aux"]
 
-_PAGEBLOCK_ORDER = 9
 _LARGEST_ORDER = 10
 _MIGRATETYPE_KEYS = ("migratetype", "alloc_migratetype")
 _AUX_KEYS = ("bytes_alloc", "percpu_refill", "nr_reclaimed", "nr_migrated", "nid", "pid")
 _AUX_NAMES = (
     "fallback_order",
     "fallback_migratetype",
-    "fragmenting",
+    "pageblock_order",
     "change_ownership",
     *_AUX_KEYS,
 )
@@ -104,7 +104,9 @@ class FieldReader:
         """The aux column of an event's fields.  Raises ValueError for an impossible type."""
         if "fallback_order" in fields:
             order = fields["fallback_order"]
-            fragmenting = fields.get("fragmenting", order < _PAGEBLOCK_ORDER)
+            # By the kernel's definition: the raw record has no such field, and trace-cmd gets the
+            # expression wrong (``fragmenting=10``).
+            fragmenting = order < fields.get("pageblock_order", PAGEBLOCK_ORDER)
             fallback = self.migratetype(fields["fallback_migratetype"])
             return extfrag_aux(order, fallback, fragmenting, fields.get("change_ownership", 0))
         return next((fields[key] for key in _AUX_KEYS if key in fields), 0)

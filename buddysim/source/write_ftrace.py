@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from buddysim.kernel.constants import PAGEBLOCK_ORDER
 from buddysim.kernel.context import Context
 from buddysim.kernel.gfp import format_names
 from buddysim.kernel.migratetype import to_printed
@@ -128,7 +129,9 @@ class _RowWriter:
         aux = batch.aux[row]
         return (
             f"{self._page(batch.pfn[row])} alloc_order={batch.order[row]} "
-            f"fallback_order={aux & 0xFF} alloc_migratetype={self._type(batch.migratetype[row])} "
+            f"fallback_order={aux & 0xFF} "
+            f"pageblock_order={_pageblock_order(aux & 0xFF, aux >> 16 & 1)} "
+            f"alloc_migratetype={self._type(batch.migratetype[row])} "
             f"fallback_migratetype={self._type(aux >> 8 & 0xFF)} "
             f"fragmenting={aux >> 16 & 1} change_ownership={aux >> 17 & 1}"
         )
@@ -145,6 +148,13 @@ class _RowWriter:
 
     def _reclaim(self, batch: EventBatch, row: int) -> str:
         return f"order={batch.order[row]} gfp_flags={self._mask(batch.gfp[row])}"
+
+
+def _pageblock_order(fallback_order: int, fragmenting: int) -> int:
+    """The usual one, unless only another explains whether this fallback was fragmenting."""
+    if (fallback_order < PAGEBLOCK_ORDER) == bool(fragmenting):
+        return PAGEBLOCK_ORDER
+    return fallback_order + fragmenting
 
 
 def _flags(context: int) -> str:
