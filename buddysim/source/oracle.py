@@ -52,6 +52,8 @@ class Snapshot:
     zonelists: dict[int, tuple[tuple[int, str], ...]] = field(default_factory=dict)
     pageblock_order: int = 9
     kswapd_failures: tuple[int, ...] = ()
+    vm_events: dict[str, int] = field(default_factory=dict)
+    """Event counters since boot, zero ones left out; empty where not recorded."""
     cpu: int = 0
     """The cpu that ran the script when the snapshot was taken."""
 
@@ -433,6 +435,7 @@ def _json_snapshot(op: dict[str, Any], *, full: bool) -> Snapshot:
         nr_free=tuple(tuple(zone.get("nr_free", ())) for zone in op["zones"]),
         zonelists=zonelists,
         pageblock_order=op.get("pageblock_order", 9),
+        vm_events=op.get("vm_events", {}),
         cpu=op.get("cpu", 0),
         kswapd_failures=tuple(node.get("kswapd_failures", 0) for node in op.get("nodes", [])),
     )

@@ -1,0 +1,190 @@
+"""Check a system-wide trace of a running kernel against a replay (``verify``).
+
+Recorded placement must never contradict the kernel: no page handed out twice, and every page the
+kernel had free at the end free in the replay.  The surplus, pages free here and in use there, is
+set against its known causes: pages handed out without an event (bulk allocation) and targets of
+page migration, less those of them that were freed again with an event.
+
+Model placement predicts: failures, fallbacks, free blocks at the end, pages picked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from buddysim.errors import TraceError
+from buddysim.mm.machine import Machine
+from buddysim.replay.config import Placement, ReplayConfig
+from buddysim.replay.engine import replay
+from buddysim.replay.outcome import RunResult
+from buddysim.replay.snapshot import spec_from_snapshot
+from buddysim.replay.verify_case import CaseResult, EndState
+from buddysim.source.event import EventBatch, EventKind
+from buddysim.source.open import open_trace
+from buddysim.source.oracle import Snapshot, read_snapshots
+
+__all__ = ["check_ftrace", "is_ftrace_folder"]
+
+_TRACES = ("trace.txt.zst", "trace.txt.gz", "trace.txt.xz", "trace.txt")
+
+
+class _Keeper:
+    """Watches a replay only to keep its machine for a last look."""
+
+    every = 1 << 30
+
+    def __init__(self) -> None:
+        self.machine: Machine | None = None
+
+    def begin(self, machine: Machine) -> None:
+        """Remember the machine."""
+        self.machine = machine
+
+    def after(self, machine: Machine, piece: EventBatch) -> bool:
+        """Never ends the replay."""
+        return True
+
+
+@dataclass(frozen=True)
+class _Replayed:
+    run: RunResult
+    machine: Machine
+
+
+def is_ftrace_folder(path: Path) -> bool:
+    """Does a folder hold a trace with the snapshots taken around it?"""
+    return path.is_dir() and _trace_in(path) is not None and bool(list(path.glob("snapshots.*")))
+
+
+def _trace_in(folder: Path) -> Path | None:
+    return next((folder / name for name in _TRACES if (folder / name).is_file()), None)
+
+
+def check_ftrace(folder: Path) -> CaseResult:
+    """Replay both ways and compare.  Raises TraceError for a folder without trace or snapshots."""
+    trace = _trace_in(folder)
+    snapshots, x86 = read_snapshots(folder)
+    if trace is None or len(snapshots) < 2:
+        raise TraceError("no trace with two snapshots", path=str(folder))
+    recorded = _replayed(trace, snapshots[0], x86, "recorded")
+    model = _replayed(trace, snapshots[0], x86, "model")
+    end = snapshots[-1]
+    surplus, missing = _against_kernel(recorded.machine, end)
+    known = _known_surplus(folder, recorded.run, snapshots)
+    in_use = recorded.run.reconciled.get("taken_in_use", 0)
+    notes = [
+        f"recorded placement: {in_use} pages handed out twice, {missing} missing at the end, "
+        f"surplus {surplus}" + (f" of which {known} known" if known is not None else ""),
+        *_predictions(model, end),
+    ]
+    first = None
+    if in_use or missing:
+        first = {"line": 0, "op": "recorded placement", "expected": 0, "got": in_use + missing}
+    return CaseResult(
+        case=folder.name,
+        set=folder.parent.name,
+        ops=recorded.run.events,
+        outcome_exact=not in_use and not missing,
+        first_divergence=first,
+        end_state=EndState(None, None, None, missing == 0),
+        notes=tuple(notes),
+    )
+
+
+def _replayed(trace: Path, start: Snapshot, x86: bool, placement: Placement) -> _Replayed:
+    keeper = _Keeper()
+    config = ReplayConfig(
+        machine_spec=spec_from_snapshot(start, "6.12", x86=x86),
+        profile="6.12",
+        placement=placement,
+        warn="silent",
+    )
+    run = replay(open_trace(str(trace), profile="6.12"), config, watcher=keeper)
+    assert keeper.machine is not None
+    return _Replayed(run, keeper.machine)
+
+
+def _against_kernel(machine: Machine, end: Snapshot) -> tuple[int, int]:
+    """Pages free here but not there, and free there but not here; pcp pages count as free."""
+    kernel = set(_free_pages(end))
+    ours = set(_free_pages_of(machine))
+    return len(ours - kernel), len(kernel - ours)
+
+
+def _free_pages(snapshot: Snapshot) -> Iterator[int]:
+    for zone in snapshot.zones:
+        for order, _, pfns in zone.free_lists:
+            for pfn in pfns:
+                yield from range(pfn, pfn + (1 << order))
+        for pcp in zone.pcp:
+            for (order, _), pfns in pcp.lists:
+                for pfn in pfns:
+                    yield from range(pfn, pfn + (1 << order))
+
+
+def _free_pages_of(machine: Machine) -> Iterator[int]:
+    for zone in machine.zones:
+        orders = zone.order_of
+        for index in range(zone.start, zone.end):
+            held = orders[index]
+            if held != -1:
+                order = held if held >= 0 else -2 - held
+                yield from range(zone.base + index, zone.base + index + (1 << order))
+
+
+def _known_surplus(folder: Path, run: RunResult, snapshots: list[Snapshot]) -> int | None:
+    """Pages that left the free lists without an event, less those freed again with one."""
+    before, after = (_counters(folder, snapshots, at) for at in ("before", "after"))
+    if not before or not after:
+        return None
+
+    def moved(prefix: str) -> int:
+        return sum(after[name] - before.get(name, 0) for name in after if name.startswith(prefix))
+
+    traced = sum(stats.pages for stats in run.callers)
+    silent = moved("pgalloc_") - traced + moved("pgmigrate_success")
+    return silent - run.reconciled.get("free_of_free_pages", run.reconciled.get("free_free", 0))
+
+
+def _counters(folder: Path, snapshots: list[Snapshot], at: str) -> dict[str, int]:
+    snapshot = snapshots[0] if at == "before" else snapshots[-1]
+    if snapshot.vm_events:
+        return snapshot.vm_events
+    path = folder / f"vmstat.{at}.txt"
+    if not path.is_file():
+        return {}
+    pairs = (line.split() for line in path.read_text(encoding="utf-8").splitlines())
+    return {words[0]: int(words[1]) for words in pairs if len(words) == 2}
+
+
+def _predictions(model: _Replayed, end: Snapshot) -> Iterator[str]:
+    """What the model foresaw, in sentences with numbers."""
+    run = model.run
+    totals = run.totals
+    granted = run.reconciled.get("failed_but_model_has_page", 0)
+    both = totals.failed_observed - granted
+    yield (
+        f"model placement: failures predicted {totals.failed_natural + both}, observed "
+        f"{totals.failed_observed}, both {both}"
+    )
+    kernel = _blocks(end)
+    ours = [sum(zone.nr_free[order] for zone in model.machine.zones) for order in range(11)]
+    free = [sum(count << order for order, count in enumerate(row)) for row in (kernel, ours)]
+    yield f"free at the end {free[0]} pages {kernel}, model {free[1]} pages {ours}"
+    extfrag = sum(zone.extfrag_count for zone in model.machine.zones)
+    drains = sum(zone.drain_count for zone in model.machine.zones)
+    kinds = run.events_by_kind
+    yield (
+        f"extfrag events {kinds.get(EventKind.EXTFRAG, 0)}, model {extfrag}; "
+        f"pcpu drains {kinds.get(EventKind.PCPU_DRAIN, 0)}, model {drains}"
+    )
+
+
+def _blocks(snapshot: Snapshot) -> list[int]:
+    counts = [0] * 11
+    for zone in snapshot.zones:
+        for order, _, pfns in zone.free_lists:
+            counts[order] += len(pfns)
+    return counts
