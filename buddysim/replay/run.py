@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from buddysim.fault.plan import FaultDecision, FaultPlan
+from buddysim.kernel.gfp_table import Gfp
 from buddysim.mm.machine import Machine
 from buddysim.mm.request import Failure, Request
 from buddysim.replay.config import ReplayConfig
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from buddysim.source.event import Tables
 
 __all__ = ["Asked", "Run", "Site"]
+
+_WAIT = int(Gfp.DIRECT_RECLAIM)
+_RESERVE_RIGHTS = int(Gfp.HIGH | Gfp.MEMALLOC)
 
 
 class Site:
@@ -172,11 +176,16 @@ class Run:
         return Asked(-1, report_failure(self, failed))
 
     def granted(self, site: Site, pfn: int, *, waited: bool = False) -> None:
-        """Count a request that worked and, unless it waited for memory, its reserve pages."""
+        """Count a request that worked and what it took from the reserve.
+
+        Only by right: one that waited, or crossed the mark with its last page, is no user of it.
+        """
         self.tally.succeeded(site.caller, site.order, site.gfp, site.seen.time_ns)
         self.hold(site.caller, 1 << site.order)
+        if waited or (site.gfp & _WAIT and not site.gfp & _RESERVE_RIGHTS):
+            return
         zone = self.machine.allocator.zone_of(pfn)
-        if zone is not None and zone.free < zone.mark_min and not waited:
+        if zone is not None and zone.free < zone.mark_min:
             self.tally.of(site.caller).reserve_pages += 1 << site.order
 
     def hold(self, caller: int, pages: int) -> None:
