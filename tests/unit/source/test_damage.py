@@ -43,8 +43,8 @@ DAMAGE = st.one_of(
 
 
 def damaged(data: bytes, wounds: list[tuple[str, int, int]]) -> bytes:
-    for kind, at, much in wounds:
-        at %= len(data) + 1
+    for kind, place, much in wounds:
+        at = place % (len(data) + 1)
         if kind == "flip" and at < len(data):
             data = data[:at] + bytes([data[at] ^ much]) + data[at + 1 :]
         elif kind == "cut":
