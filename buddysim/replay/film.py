@@ -7,7 +7,6 @@ nothing.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -140,6 +139,7 @@ def look_at(zone: Zone, cell_blocks: int = 0, *, by_type: bool = False) -> ZoneF
 def _cells(zone: Zone, cell_blocks: int) -> tuple[bytes, bytes]:
     """Type and occupancy of every map cell, from the arrays of the zone."""
     block_pages = 1 << zone.pageblock_order
+    heads = memoryview(zone.order_of)
     types, used = bytearray(), bytearray()
     carried = 0
     first = zone.start >> zone.pageblock_order
@@ -147,7 +147,7 @@ def _cells(zone: Zone, cell_blocks: int) -> tuple[bytes, bytes]:
     for block in range(first, last, cell_blocks):
         begin = max(block * block_pages, zone.start)
         end = min((block + cell_blocks) * block_pages, zone.end)
-        free = carried + _free_pages(zone.order_of[begin:end])
+        free = carried + _free_pages(heads[begin:end])
         pages = end - begin
         carried = max(free - pages, 0)
         types.append(zone.pageblock[block])
@@ -155,7 +155,7 @@ def _cells(zone: Zone, cell_blocks: int) -> tuple[bytes, bytes]:
     return bytes(types), bytes(used)
 
 
-def _free_pages(heads: array[int]) -> int:
+def _free_pages(heads: memoryview[int]) -> int:
     """Pages in the free blocks that start in a stretch of ``order_of``."""
     content = heads.tobytes()
     return sum(content.count(order) << order for order in _ORDERS)
