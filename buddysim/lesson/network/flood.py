@@ -20,13 +20,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from itertools import count
-from random import Random
 
 from buddysim.kernel.gfp import composite
 from buddysim.lesson.network.listener import Ack, Connection, CookieMode, Listener, Syn, SynAck
 from buddysim.lesson.network.slab import PageSource, SlabCache, modern_layout, old_layout
 from buddysim.lesson.network.syncookie import Flow, SynCookie
 from buddysim.lesson.network.timestamp import LAYOUTS, TcpOptions, WindowScale
+from buddysim.replay.prng import Stream
 
 __all__ = ["FLOOD_ERAS", "Flood", "FloodEra", "FloodResult", "FloodSpec"]
 
@@ -132,7 +132,7 @@ class Flood:
             spec.max_syn_backlog,
             LAYOUTS[era.timestamp_layout],
         )
-        self._random = Random(f"flood/{spec.seed}")
+        self._random = Stream(spec.seed, "flood")
         self._events: list[tuple[float, int, Callable[[float], None]]] = []
         self._ticket = count()
         self._cpu_free_s = 0.0
@@ -170,7 +170,10 @@ class Flood:
         """Call ``action`` ``rate`` times a second, each gap shaken by up to half of itself."""
         if rate == 0:
             return
-        gap_s, uniform = 1.0 / rate, self._random.random
+        gap_s, next_u64 = 1.0 / rate, self._random.next_u64
+
+        def uniform() -> float:
+            return next_u64() / 2**64
 
         def arrive(now_s: float) -> None:
             self._at(now_s + gap_s * (0.5 + uniform()), arrive)
@@ -190,9 +193,9 @@ class Flood:
     def _noise_arrives(self, now_s: float) -> None:
         if self._work(now_s, self._spec.syn_us) is None:
             return
-        bits = self._random.getrandbits(64)
+        bits = self._random.next_u64()
         flow = Flow(IPv4Address(bits & 0xFFFF_FFFF), _SERVER, bits >> 48, 80)
-        self._listener.syn(Syn(flow, bits >> 32, timestamps=False), now_s)
+        self._listener.syn(Syn(flow, bits >> 16 & 0xFFFF_FFFF, timestamps=False), now_s)
 
     def _client_arrives(self, now_s: float) -> None:
         self._result.clients += 1
@@ -205,10 +208,10 @@ class Flood:
         source = IPv4Address((10 << 24) + number // 50_000)
         return Syn(
             Flow(source, _SERVER, 1024 + number % 50_000, 80),
-            pick.getrandbits(32),
-            pick.choice(_CLIENT_MSS),
+            pick.below(1 << 32),
+            _CLIENT_MSS[pick.below(len(_CLIENT_MSS))],
             TcpOptions(WindowScale(6, 6), sack=True),
-            timestamps=pick.randrange(100) < self._spec.timestamp_percent,
+            timestamps=pick.below(100) < self._spec.timestamp_percent,
         )
 
     def _send_syn(self, client: _Client, now_s: float, retries_s: tuple[float, ...]) -> None:
