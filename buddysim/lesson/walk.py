@@ -45,7 +45,7 @@ class Walk:
                 number=piece.first,
                 line=piece.line[0],
                 time_ns=piece.time_ns[0],
-                profile=machine.profile.gfp_era,
+                profile=machine.profile.name,
                 caller=self._tables.callers[piece.caller[0]],
                 text=self._text(piece, kind, machine.profile.gfp_era),
                 is_request=kind is EventKind.ALLOC,

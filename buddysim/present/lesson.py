@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from buddysim.kernel.gfp import format_names
+from buddysim.kernel.gfp import encode_mask
+from buddysim.kernel.gfp_reading import read_mask
 from buddysim.lesson import lesson as model
 from buddysim.lesson.quiz import ANSWERS, Answer, Score
 from buddysim.lesson.step import Step
@@ -103,13 +105,21 @@ def render_step(step: Step) -> RenderableType:
 
 def render_question(step: Step, number: int, total: int) -> RenderableType:
     """The same without the outcome, and the possible answers."""
-    keys = Text("  ".join(f"{key})\N{NO-BREAK SPACE}{answer}" for key, answer in ANSWERS.items()))
-    rights = Text(f"mask {format_names(step.gfp, step.profile)}", style="dim")
+    keys = Columns([f"{key}) {answer}" for key, answer in ANSWERS.items()], padding=(0, 2))
     return Panel(
-        Group(rights, *_lists(step.before, step.before), Text(), keys),
+        Group(_rights(step), *_lists(step.before, step.before), Text(), keys),
         title=Text(f"Question {number} of {total}: ").append_text(_headline(step)),
         title_align="left",
     )
+
+
+def _rights(step: Step) -> Text:
+    """What the mask allows: the half of the answer that the lists do not show."""
+    reading = read_mask(encode_mask(step.gfp, step.profile), step.profile)
+    sleeps = "may sleep and reclaim" if reading.may_sleep else "may not sleep"
+    share = f"{reading.min_mark_percent:g} % of min"
+    leave = f"must leave {share}" if reading.min_mark_percent else "may take everything"
+    return Text(f"{reading.names}: {sleeps}, {leave}", style="dim")
 
 
 def render_answer(step: Step, answer: Answer, score: Score) -> RenderableType:

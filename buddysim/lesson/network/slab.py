@@ -7,13 +7,14 @@ from typing import Protocol
 
 from buddysim.kernel.context import Context
 from buddysim.kernel.gfp import Gfp
+from buddysim.kernel.slab_order import slab_order
 from buddysim.units import PAGE_SIZE
 
 __all__ = ["PageSource", "Slab", "SlabCache", "SlabLayout", "modern_layout", "old_layout"]
 
-_MAX_ORDER_MODERN = 3
 _MAX_ORDER_OLD = 1
 _MIN_OBJECTS_OLD = 4
+_FRACTIONS_OLD = (8, 4, 2)
 
 
 class PageSource(Protocol):
@@ -46,36 +47,24 @@ def modern_layout(stride: int, ncpus: int = 2) -> SlabLayout:
 
     ``stride`` is the padded object size in bytes.
     """
-    max_objects = max((PAGE_SIZE << _MAX_ORDER_MODERN) // stride, 1)
-    min_objects = min(4 * (ncpus.bit_length() + 1), max_objects)
-    smallest = _order_of(stride)
-    first = _order_of(min_objects * stride)
-    order = _order_with_little_waste(stride, first, _MAX_ORDER_MODERN, (16, 8, 4, 2))
-    return SlabLayout(stride, smallest if order is None else order, smallest)
+    orders = slab_order(stride, ncpus)
+    return SlabLayout(stride, orders.order, orders.min_order)
 
 
 def old_layout(stride: int) -> SlabLayout:
     """SLUB's order in 2.6.25: at most 1, at least four objects, and no smaller order to fall to."""
     first = min(_order_of(_MIN_OBJECTS_OLD * stride), _MAX_ORDER_OLD)
-    order = _order_with_little_waste(stride, first, _MAX_ORDER_OLD, (8, 4, 2))
-    order = _order_of(stride) if order is None else order
-    return SlabLayout(stride, order, order)
+    for fraction in _FRACTIONS_OLD:
+        for order in range(max(first, _order_of(stride)), _MAX_ORDER_OLD + 1):
+            slab_bytes = PAGE_SIZE << order
+            if slab_bytes % stride <= slab_bytes // fraction:
+                return SlabLayout(stride, order, order)
+    return SlabLayout(stride, _order_of(stride), _order_of(stride))
 
 
 def _order_of(nr_bytes: int) -> int:
     pages = -(-nr_bytes // PAGE_SIZE)
     return max(pages - 1, 0).bit_length()
-
-
-def _order_with_little_waste(
-    stride: int, first: int, last: int, fractions: tuple[int, ...]
-) -> int | None:
-    for fraction in fractions:
-        for order in range(first, last + 1):
-            slab_bytes = PAGE_SIZE << order
-            if stride <= slab_bytes and slab_bytes % stride <= slab_bytes // fraction:
-                return order
-    return None
 
 
 @dataclass(eq=False)
