@@ -23,6 +23,8 @@ RESULT_FAILED = {"natural": -1, "observed": -2, "injected": -3}
 RESULT_IGNORED = -4
 """A free with nothing to free."""
 _ALLOC = int(EventKind.ALLOC)
+_KSWAPD_WAKE = int(EventKind.KSWAPD_WAKE)
+_KSWAPD = frozenset({_KSWAPD_WAKE, int(EventKind.KSWAPD_SLEEP)})
 _EXTFRAG = int(EventKind.EXTFRAG)
 _SLAB = frozenset({int(EventKind.KMALLOC), int(EventKind.KMEM_CACHE_ALLOC)})
 _WORTH_DRAINING = 64
@@ -39,7 +41,7 @@ class RecordedRows:
         self._counts = run.result.reconciled
 
     def row(self, batch: EventBatch, row: int) -> None:
-        """One allocation or free."""
+        """One allocation or free, or what kswapd did."""
         kind = batch.kind[row]
         if kind == _ALLOC:
             self._alloc(batch, row)
@@ -49,6 +51,13 @@ class RecordedRows:
             self._extfrag(batch, row)
         else:
             self._free(batch, row)
+
+    def _kswapd(self, *, awake: bool) -> None:
+        """A running kswapd keeps pcp lists short; when it sleeps, the boost is paid back."""
+        for zone in self._run.machine.zones:
+            zone.reclaim_active = awake
+            if not awake:
+                zone.boost = 0
 
     def _count(self, name: str) -> None:
         self._counts[name] = self._counts.get(name, 0) + 1
@@ -189,7 +198,10 @@ class RecordedRows:
             run.machine.free_pages(pfn, order, cpu)
             run.loop.results.append(pfn)
             return
-        if not self._recorded:
+        self._counts["free_of_free_pages"] = self._counts.get("free_of_free_pages", 0) + (
+            1 << order
+        )
+        if not self._recorded and not run.exact_start:
             for _ in range(1 << order):
                 other = ledger.next_background()
                 if other >= 0:

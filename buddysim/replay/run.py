@@ -83,6 +83,8 @@ class Run:
         self.plan = plan
         self.desk = desk
         self.result = result
+        self.exact_start = all(zone.state and zone.state.free_lists for zone in machine.spec.zones)
+        """The start state is known page by page, not only in numbers."""
         self.ledger = Ledger(machine)
         machine.hooks.observers.append(self.ledger)
         self.loop = LoopState(

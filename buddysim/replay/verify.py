@@ -61,16 +61,20 @@ def _check_of(path: Path) -> Check | None:
     name, folder = path.name, path.parent.name
     if name.endswith(".extfrag.txt") or (folder.startswith("extfrag") and name.endswith(".txt")):
         return check_extfrag
-    if name == "nth-syscalls.jsonl":
+    if name.startswith("nth-syscalls") and name.endswith(".jsonl"):
         return check_fault
     if not name.endswith(_SCRIPTS) or name.startswith("snapshots."):
         return None
-    if "fault-injection" in folder:
-        return check_fault
-    if "warnings" in folder:
-        return check_warning
     return _check_script
 
 
 def _check_script(path: Path) -> CaseResult:
-    return check_buddy(open_oracle(path))
+    """By what the header says the recording is about, else by its set's name."""
+    case = open_oracle(path)
+    if "fault-injection" in case.set or {"capability", "attributes", "attr_before"} & set(
+        case.meta
+    ):
+        return check_fault(path)
+    if "warnings" in case.set or {"HZ", "pattern"} <= set(case.meta):
+        return check_warning(path)
+    return check_buddy(case)
