@@ -18,6 +18,7 @@ __all__ = ["Check", "find_cases", "verify"]
 
 Check = Callable[[Path], CaseResult]
 
+_FAULT_KEYS = {"capability", "attributes", "attr_before"}
 _SCRIPTS = (".oracle.gz", ".jsonl.gz")
 
 
