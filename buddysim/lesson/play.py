@@ -15,7 +15,6 @@ from buddysim.source.open import open_trace
 from buddysim.source.script import ScriptTrace
 
 __all__ = [
-    "explain_log",
     "finding_codes",
     "play_run",
     "play_steps",
@@ -53,10 +52,3 @@ def step_trace(
 def finding_codes(run: RunResult, caller: str) -> list[str]:
     """Codes of the findings about one caller."""
     return [finding.code for finding in find_all(run) if finding.caller == caller]
-
-
-def explain_log(text: str) -> list[str]:
-    """The cause of every failure report in a kernel log."""
-    from buddysim.explain.explain import explain_text
-
-    return [explanation.cause for explanation in explain_text(text)]

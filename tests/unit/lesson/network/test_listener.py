@@ -56,9 +56,7 @@ def fill(server: Listener) -> None:
 
 
 @pytest.mark.parametrize("mode", list(CookieMode))
-def test_a_calm_server_uses_no_cookie_and_keeps_every_option(
-    mode: CookieMode, listener
-) -> None:
+def test_a_calm_server_uses_no_cookie_and_keeps_every_option(mode: CookieMode, listener) -> None:
     server = listener(mode)
     connection = handshake(server, syn(1))
     assert (connection.mss, connection.options, connection.from_cookie) == (1400, OPTIONS, False)
