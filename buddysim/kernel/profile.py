@@ -32,7 +32,8 @@ class Profile:
     watermark_rule: Literal[
         "loop", "loop-cma", "list", "list-oom", "min-reserve", "free-highatomic"
     ]
-    """Section 3.4, 3.5.  ``min-reserve``: today's rights, but all reserved highatomic subtracted.  ``loop``: small blocks excluded order by order."""
+    """Section 3.4, 3.5.  ``loop``: small blocks excluded order by order; ``min-reserve``: today's
+    rights, but all reserved highatomic pages subtracted."""
     min_free_kbytes_max: int
     spacing: Literal["share", "delta"]
     """low = min + share/4, or min + max(share/4, scale factor)."""

@@ -235,7 +235,7 @@ class FreeArea:
         self.nr_free[order] -= 1
 
     def account_freepages(self, nr_pages: int, migratetype: int) -> None:
-        """Change NR_FREE_PAGES (with per-cpu drift, fact sheet 3.6) and its CMA/HIGHATOMIC shares."""
+        """Change NR_FREE_PAGES, with per-cpu drift (3.6), and its CMA and HIGHATOMIC shares."""
         if migratetype == _ISOLATE:
             return
         cpu = self.cpu

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from io import StringIO
 from typing import Any
@@ -18,7 +19,8 @@ __all__ = ["render_report", "report_svg", "report_text"]
 Report = Mapping[str, Any]
 
 _SVG_WIDTH = 100
-_WARNING_LINES = 12
+_WARNING_LINES = 8
+_HEADLINE = re.compile(r"failure[.:]|only a warning|suppressed|forcing a failure")
 
 
 def report_text(report: Report, *, width: int | None = None) -> str:
@@ -81,8 +83,11 @@ def _summary(report: Report) -> Text:
     elif report["findings"]:
         text.append("No caller mishandles a failure", "bold yellow")
         text.append(f", {len(report['findings'])} things worth knowing; ")
+    elif failed:
+        text.append("Every failure was handled or is the recording's own", "bold green")
+        text.append("; ")
     else:
-        text.append("Nothing to report", "bold green")
+        text.append("No failure", "bold green")
         text.append("; ")
     text.append(f"{failed:,} of {attempted:,} allocations failed")
     return text
@@ -131,12 +136,12 @@ def _warnings(report: Report) -> Text:
         f"{warnings['suppressed_by_ratelimit']:,} hidden by the rate limit, "
         f"{warnings['suppressed_by_nowarn']:,} silent by __GFP_NOWARN"
     )
-    lines = warnings["lines"][:_WARNING_LINES]
-    for line in lines:
+    heads = [line for line in warnings["lines"] if _HEADLINE.search(line)]
+    for line in heads[:_WARNING_LINES]:
         text.append(f"\n  {line}", "dim")
-    more = len(warnings["lines"]) + warnings["lines_dropped"] - len(lines)
+    more = len(warnings["lines"]) + warnings["lines_dropped"] - len(heads[:_WARNING_LINES])
     if more > 0:
-        text.append(f"\n  ... {more:,} more lines (--format json has them)", "dim")
+        text.append(f"\n  ... {more:,} more lines of log (--format json has them)", "dim")
     return text
 
 
