@@ -75,7 +75,7 @@ def compile_modules(root: Path, build_dir: Path) -> list[tuple[Path, str]]:
     return [(so, so.relative_to(lib).as_posix()) for so in sorted(lib.rglob("*.so"))]
 
 
-class CythonHook(BuildHookInterface):  # type: ignore[type-arg,misc]
+class CythonHook(BuildHookInterface):
     """Adds the compiled modules to a wheel; see the module docstring for the switches."""
 
     PLUGIN_NAME = "custom"
