@@ -34,10 +34,15 @@ Zones: free pages; the lines are min (red), low (yellow), high (green).
 Map: one cell is a pageblock or several; colour is type, height is use.
 [dim]Any key closes this.[/dim]"""
 
+_LISTS_HEIGHT = 14
+_TALL = 30
+_GAUGES = 8
+_GAUGES_SMALL = 3
+
 _CSS = """
 Screen { layout: vertical; }
 #head { height: 1; background: $primary; color: $text; }
-#gauges { height: auto; max-height: 6; padding: 0 1; }
+#gauges { height: auto; padding: 0 1; }
 #middle { height: 14; }
 #lists { width: 40; height: 100%; border: round $primary; padding: 0 1; }
 #map { width: 1fr; height: 100%; border: round $primary; padding: 0 1; }
@@ -74,7 +79,7 @@ class LiveView(App[None]):
         Binding("home", "step(-1000000)", show=False),
         Binding("end", "step(1000000)", show=False),
         Binding("plus,equals_sign", "speed(1)", "Faster"),
-        Binding("minus", "speed(-1)", "Slower"),
+        Binding("minus", "speed(-1)", show=False),
         Binding("g", "ask('seek')", "Go to"),
         Binding("slash", "ask('caller')", "Caller"),
         Binding("f", "stream('failures')", show=False),
@@ -113,14 +118,16 @@ class LiveView(App[None]):
         self.call_after_refresh(self.refresh_panes)
 
     def on_resize(self) -> None:
-        """Panes are drawn to their size."""
+        """Panes are drawn to their size; a tall screen gives the map two fifths."""
+        self.query_one("#middle").styles.height = max(_LISTS_HEIGHT, self.size.height * 2 // 5)
         self.call_after_refresh(self.refresh_panes)
 
     def refresh_panes(self) -> None:
         """Draw everything for the current frame."""
         frame = self.show.frame
         self._static("#head").update(self._head())
-        self._static("#gauges").update(panels.gauge_text(frame, self.size.width - 2))
+        lines = _GAUGES if self.size.height >= _TALL else _GAUGES_SMALL
+        self._static("#gauges").update(panels.gauge_text(frame, self.size.width - 2, lines))
         self._static("#lists").update(panels.list_text(frame))
         area = self.query_one("#map").content_size
         self._static("#map").update(panels.map_text(frame, max(area.width, 1), area.height))

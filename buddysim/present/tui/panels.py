@@ -20,11 +20,17 @@ _CELL_WIDTH_MAX = 4
 _LEVELS = " ▁▂▃▄▅▆▇█"
 
 
-def gauge_text(frame: Frame, width: int) -> Text:
-    """One bar a zone: free pages against min (red), low (yellow) and high (green)."""
+def gauge_text(frame: Frame, width: int, height: int) -> Text:
+    """One bar a zone: free pages against min (red), low (yellow) and high (green).
+
+    Where there are more zones than lines, those nearest to trouble are shown.
+    """
     text = Text(no_wrap=True)
-    bar = max(width - 30, 10)
+    bar = max(width - 32, 10)
+    pressed = sorted(frame.zones, key=lambda zone: zone.free / max(zone.high, 1))[:height]
     for zone in frame.zones:
+        if zone not in pressed:
+            continue
         text.append_text(_gauge(zone, bar))
         text.append("\n")
     text.rstrip()
@@ -34,7 +40,7 @@ def gauge_text(frame: Frame, width: int) -> Text:
 def _gauge(zone: ZoneFrame, bar: int) -> Text:
     top = max(zone.high * 3, 1)
     filled = min(zone.free * bar // top, bar)
-    line = Text(f"{zone.name:<8.8}", style="bold", no_wrap=True)
+    line = Text(f"{zone.node} {zone.name:<8.8}", style="bold", no_wrap=True)
     marks = {
         min(zone.min * bar // top, bar - 1): "red",
         min(zone.low * bar // top, bar - 1): "yellow",

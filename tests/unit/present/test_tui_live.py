@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -192,6 +193,15 @@ def test_a_map_with_more_cells_than_room_puts_them_together() -> None:
     frame = show().frame
     assert len(panels.map_text(frame, 2, 1).plain.replace("\n", "")) <= 2
     assert len(panels.map_text(frame, 40, 4).plain.splitlines()) == 1
+
+
+def test_a_small_screen_shows_the_zones_nearest_to_trouble() -> None:
+    zones = tuple(
+        replace(zone(100 * place), name=f"Z{place}", node=place % 2) for place in (9, 1, 8, 2, 7)
+    )
+    lines = panels.gauge_text(Frame(0, 0, zones), 78, 3).plain.splitlines()
+    assert [line.split()[1] for line in lines] == ["Z1", "Z2", "Z7"]
+    assert max(map(len, lines)) <= 78
 
 
 def test_a_screenshot_can_be_taken() -> None:
