@@ -1,7 +1,6 @@
 """Three lines of a failure report, read as one would by hand.
 
-This is the shortest reading that decides most reports.  ``buddysim explain`` reads every line of
-every era; here the point is how little is needed.
+This is the shortest reading that decides most reports; the point is how little is needed.
 """
 
 from __future__ import annotations

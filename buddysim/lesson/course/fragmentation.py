@@ -69,7 +69,7 @@ LESSON = Lesson(
         ),
         Exercise(
             "Would more memory have helped?  Would a higher min_free_kbytes?",
-            "buddysim compare with --mem 32M, then with --sysctl min_free_kbytes=4096.",
+            "buddysim replay SCENARIO --mem 32M, then --sysctl min_free_kbytes=4096.",
         ),
     ),
 )

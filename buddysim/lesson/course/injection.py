@@ -72,8 +72,8 @@ LESSON = Lesson(
     ),
     exercises=(
         Exercise(
-            "Fail every request in turn with one command.",
-            "buddysim explore injection.trace",
+            "Fail every request in turn.  Which runs find nothing?",
+            "buddysim replay SCENARIO --fault nth:1, then nth:2, up to nth:5.",
         ),
         Exercise(
             "Let every later request fail too.  Does the careful caller still cope?",

@@ -64,8 +64,7 @@ LESSON = Lesson(
         ),
         Exercise(
             "Run the scenario with --profile 6.12.  Does a newer kernel help this caller?",
-            "buddysim compare jumbo.trace jumbo.trace with two profiles; free=every4 leaves no "
-            "neighbours in any era.",
+            "buddysim replay SCENARIO --profile 6.12: free=every4 leaves no neighbours in any era.",
         ),
     ),
 )

@@ -77,10 +77,10 @@ LESSON = Lesson(
     exercises=(
         Exercise(
             "Look for reports in your own log.",
-            "journalctl -k | buddysim explain",
+            "journalctl -k | grep -A 30 'page allocation failure'",
         ),
         Exercise(
-            "Explain a report by hand before you let the tool do it.  Which line decided?",
+            "Explain one of them by hand.  Which line decided?",
             "Compare free with min first, then the block counts at or above the order.",
         ),
         Exercise(

@@ -97,7 +97,7 @@ LESSON = Lesson(
         ),
         Exercise(
             "Which of the four callers is a bug, and which policy shows it?",
-            "buddysim replay noise.trace: BS302 needs no warning at all.",
+            "buddysim replay SCENARIO: BS302 needs no warning at all.",
         ),
     ),
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 
+from buddysim.cli.main import VERBS
 from buddysim.errors import ConfigError
 from buddysim.lesson.course import LESSONS, lesson_of
 from buddysim.lesson.lesson import Lesson, Observation, Table
@@ -63,6 +65,12 @@ def test_it_has_words_and_exercises(lesson: Lesson) -> None:
     assert len(lesson.exercises) >= 2
     record = lesson_record(lesson, played(lesson))
     assert all(claim["holds"] for claim in record["claims"])
+
+
+def test_its_exercises_name_only_verbs_that_exist(lesson: Lesson) -> None:
+    words = " ".join([lesson.text, *(exercise.hint for exercise in lesson.exercises)])
+    verbs = set(re.findall(r"buddysim (\w+)", words))
+    assert verbs <= {verb.name for verb in VERBS}
 
 
 def test_playing_twice_gives_the_same_numbers() -> None:
