@@ -27,6 +27,7 @@ __all__ = [
     "remember_field",
     "remember_piece",
     "skip_blanks",
+    "sort_rows",
     "user_frames",
     "word_start",
 ]
@@ -156,6 +157,19 @@ def user_frames(data: bytes, pos: int, end: int) -> int:
     while at >= 0 and (at - pos) % 8:
         at = data.find(_USER_MARKER, at + 1, end)
     return at if at >= 0 else end
+
+
+def sort_rows(times: array[int], count: int, order: array[int], scratch: array[int]) -> bool:
+    """Put the first ``count`` rows into stable order of time: fills ``order``.
+
+    False, and nothing filled, when they are in order already.  Rows mostly are a few sorted runs,
+    one a cpu; merging those is O(count * log(runs)).
+    """
+    values = times[:count].tolist()
+    if values == sorted(values):
+        return False
+    order[:count] = array("I", sorted(range(count), key=values.__getitem__))
+    return True
 
 
 def find_field(  # keywords would not inline in the compiled build

@@ -7,9 +7,33 @@ out of bounds; sizes are the caller's business.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-__all__ = ["fill_zeros", "gather", "permute", "undelta"]
+__all__ = ["fill_zeros", "gather", "permute", "typed", "undelta"]
+
+_C_TYPES = {
+    "B": "unsigned char",
+    "H": "unsigned short",
+    "I": "unsigned int",
+    "b": "signed char",
+    "i": "int",
+    "q": "long long",
+}
+
+
+def typed(function: Callable[..., bool], *typecodes: str) -> Callable[..., bool]:
+    """The variant of a function below for columns of these typecodes.
+
+    Interpreted there is only one.  Compiled, letting Cython choose at each call would be slow and
+    would import numpy to look for its arrays.
+    """
+    variants: dict[str, Callable[..., bool]] | None = getattr(function, "__signatures__", None)
+    if variants is None:
+        return function
+    wanted = "|".join(_C_TYPES[typecode] for typecode in typecodes)
+    return next(
+        variant for name, variant in variants.items() if name.replace("const ", "") == wanted
+    )
 
 
 def gather(palette: Sequence[int], index: Sequence[int], out: array[int]) -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 from buddysim.kernel.allocator_function import is_allocator_function
-from buddysim.source.event import EventKind, Tables, TraceMeta
+from buddysim.source.event import CallerBy, EventKind, Tables, TraceMeta
 from buddysim.source.fields import FieldReader
 from buddysim.source.frames import parse_frames, symbol_of
 from buddysim.source.heads import parse_head
@@ -15,13 +14,13 @@ from buddysim.source.tracepoints import KIND_NAMES, TRACEPOINTS
 
 __all__ = ["CallerBy", "CallerNames", "LineDecoder"]
 
-CallerBy = Literal["function", "comm", "stack"]
-
 _EVENT_NAME = re.compile(r"(?:.*\s)?(?:\w+:)?([A-Za-z_]\w*):\s*")
-_LOST = re.compile(r"CPU:(\d+) \[(?:LOST )?(\d+) EVENTS(?: DROPPED)?\]")
-_ENTRIES = re.compile(r"# entries-in-buffer/entries-written: *(\d+)/(\d+)")
+_LOST = re.compile(r"CPU:(\d{1,4}) \[(?:LOST )?(\d{1,18}) EVENTS(?: DROPPED)?\]")
+_ENTRIES = re.compile(r"# entries-in-buffer/entries-written: *(\d{1,18})/(\d{1,18})")
 _SITE = re.compile(r"call_site=(\S+)")
-_KNOWN_LINES = ("#", "cpus=", "version = ", "CPU ", "CPU:")
+_KNOWN_LINE = re.compile(
+    r"#.*|cpus=\d+|version = .*|CPU \d+ is empty|CPU:\d+ \[(?:LOST EVENTS|EVENTS DROPPED)\]"
+)
 
 
 class CallerNames:
@@ -163,7 +162,7 @@ class LineDecoder:
         if entries is not None:
             self._lost_summed = max(0, int(entries[2]) - int(entries[1]))
             self._count_lost()
-        return (0, 0) if not line or line.startswith(_KNOWN_LINES) else None
+        return (0, 0) if not line or _KNOWN_LINE.fullmatch(line) else None
 
 
 def _text(piece: bytes) -> str:

@@ -10,11 +10,14 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
-__all__ = ["BATCH_EVENTS", "EventBatch", "EventKind", "Tables", "Trace", "TraceMeta"]
+__all__ = ["BATCH_EVENTS", "CallerBy", "EventBatch", "EventKind", "Tables", "Trace", "TraceMeta"]
 
 BATCH_EVENTS = 1 << 16
+
+CallerBy = Literal["function", "comm", "stack"]
+"""Who counts as the caller: the asking function, the command, or the whole call chain."""
 
 
 class EventKind(IntEnum):

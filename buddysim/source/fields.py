@@ -101,7 +101,7 @@ class FieldReader:
         return migratetype
 
     def aux(self, fields: Mapping[str, int]) -> int:
-        """The aux column of an event's fields.  Raises ValueError for an impossible type."""
+        """The aux column of an event's fields.  Raises ValueError for impossible ones."""
         if "fallback_order" in fields:
             order = fields["fallback_order"]
             # By the kernel's definition: the raw record has no such field, and trace-cmd gets the
@@ -109,7 +109,10 @@ class FieldReader:
             fragmenting = order < fields.get("pageblock_order", PAGEBLOCK_ORDER)
             fallback = self.migratetype(fields["fallback_migratetype"])
             return extfrag_aux(order, fallback, fragmenting, fields.get("change_ownership", 0))
-        return next((fields[key] for key in _AUX_KEYS if key in fields), 0)
+        aux = next((fields[key] for key in _AUX_KEYS if key in fields), 0)
+        if not -(1 << 63) <= aux < 1 << 63:
+            raise ValueError(aux)
+        return aux
 
     def gfp(self, text: str) -> int:
         """Printed mask to canonical; names that this era lacks are tried in the others.

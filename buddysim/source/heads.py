@@ -9,15 +9,15 @@ from buddysim.kernel.context import Context
 
 __all__ = ["Head", "parse_flags", "parse_head"]
 
-_FLAGS = rb"[.dDbXx]\S[.hsHzZ][.0-9a-f]{1,2}"
+_FLAGS = rb"[.dDbXx][!-~][.hsHzZ][.0-9a-f]{1,2}"
 _FTRACE = re.compile(
-    rb" *(?P<comm>.*)-(?P<pid>\d+) +(?:\([ \d-]*\) *)?"
-    rb"(?:\[(?P<cpu>\d+)\](?: (?P<flags>" + _FLAGS + rb"))?|(?P<lcpu>\d+)(?P<lflags>"
-    rb"[.dDbXx]\S[.hsHzZ][.0-9a-f]{2})) *"
+    rb" *(?P<comm>.*)-(?P<pid>\d{1,10}) +(?:\([ \d-]*\) *)?"
+    rb"(?:\[(?P<cpu>\d{1,6})\](?: (?P<flags>" + _FLAGS + rb"))?|(?P<lcpu>\d{1,6})(?P<lflags>"
+    rb"[.dDbXx][!-~][.hsHzZ][.0-9a-f]{2})) *"
 )
 _PERF = re.compile(
-    rb" *(?P<comm>\S.*?) +(?P<pid>-?\d+)(?:/ *(?P<tid>-?\d+))? +"
-    rb"\[(?P<cpu>\d+)\](?: (?P<flags>" + _FLAGS + rb"))? *"
+    rb" *(?P<comm>\S.*?) +(?P<pid>-?\d{1,10})(?:/ *(?P<tid>-?\d{1,10}))? +"
+    rb"\[(?P<cpu>\d{1,6})\](?: (?P<flags>" + _FLAGS + rb"))? *"
 )
 
 _IRQS = {

@@ -18,21 +18,20 @@ class SymbolTable:
 
     def __init__(self, kallsyms: bytes) -> None:
         """``kallsyms``: lines ``ADDRESS TYPE NAME [MODULE]``; others are passed over."""
-        found: list[tuple[int, str]] = [
-            (int(address, 16), name.decode("ascii", "replace"))
-            for address, name in _LINE.findall(kallsyms)
-        ]
+        found = [(int(address, 16), name) for address, name in _LINE.findall(kallsyms)]
         found.sort()
         self._addresses = [address for address, _ in found]
         self._names = [name for _, name in found]
-        self._by_name = {name: address for address, name in reversed(found)}
 
     def __len__(self) -> int:
         return len(self._addresses)
 
     def address_of(self, name: str) -> int:
-        """Address of a function, 0 when unknown."""
-        return self._by_name.get(name, 0)
+        """Lowest address of a function of this name, 0 when unknown.  O(n)."""
+        try:
+            return self._addresses[self._names.index(name.encode())]
+        except ValueError:
+            return 0
 
     def frame(self, address: int) -> str:
         """``symbol+0xoff``, or the bare address when no function is near below it.  O(log n)."""
@@ -40,7 +39,8 @@ class SymbolTable:
         place = bisect_right(self._addresses, address - 1) - 1
         if place < 0 or address - self._addresses[place] > _FARTHEST:
             return f"{address:#x}"
-        return f"{self._names[place]}+{address - self._addresses[place]:#x}"
+        name = self._names[place].decode("ascii", "replace")
+        return f"{name}+{address - self._addresses[place]:#x}"
 
 
 def running_symbols(path: str = "/proc/kallsyms") -> SymbolTable | None:

@@ -6,15 +6,9 @@ from dataclasses import replace
 
 from buddysim.errors import TraceError
 from buddysim.kernel.profile import profile_of
-from buddysim.source.decoder import CallerBy
-from buddysim.source.event import Trace
-from buddysim.source.packed import PackedTrace, read_script
-from buddysim.source.perf_data import PerfDataTrace
-from buddysim.source.script import ScriptTrace, open_script
-from buddysim.source.script_parse import parse_script
+from buddysim.source.event import CallerBy, Trace
 from buddysim.source.sniff import Layout, sniff
 from buddysim.source.stream import ByteStream, open_stream
-from buddysim.source.text import TextTrace
 
 __all__ = ["open_trace"]
 
@@ -35,8 +29,9 @@ def open_trace(
 
     Raises TraceError for what cannot be read as a trace, ConfigError for an unknown profile.
     """
+    # Each reader is imported only for its own files: a short script must start quickly.
     if path.endswith((".trace", ".trace.gz")):
-        return open_script(path, profile=profile)
+        return _open_script(path, profile)
     if path.endswith((".oracle.gz", ".jsonl.gz", ".oracle", ".jsonl")):
         raise TraceError(
             "is an oracle recording, not a trace", path=path, hint="use: buddysim verify DIR"
@@ -47,7 +42,7 @@ def open_trace(
         if layout.format == "packed":
             return _open_packed(stream, profile, caller_by, salvage=salvage)
         if layout.format == "script":
-            return open_script(path, profile=profile)
+            return _open_script(path, profile)
         if profile is not None:
             era = profile_of(profile).name
             why = f"{layout.reason}; profile {era} by request"
@@ -56,6 +51,12 @@ def open_trace(
     except BaseException:
         stream.close()
         raise
+
+
+def _open_script(path: str, profile: str | None) -> Trace:
+    from buddysim.source.script import open_script
+
+    return open_script(path, profile=profile)
 
 
 def _reader(stream: ByteStream, layout: Layout, caller_by: CallerBy) -> Trace:
@@ -73,7 +74,11 @@ def _reader(stream: ByteStream, layout: Layout, caller_by: CallerBy) -> Trace:
                 path=stream.path,
                 hint="decompress it first",
             )
+        from buddysim.source.perf_data import PerfDataTrace
+
         return PerfDataTrace(stream.path, profile=layout.profile, caller_by=caller_by)
+    from buddysim.source.text import TextTrace
+
     return TextTrace(stream, layout, caller_by=caller_by)
 
 
@@ -87,6 +92,10 @@ def _open_packed(
             path=stream.path,
             hint="packed traces are mapped, not streamed: decompress it first",
         )
+    from buddysim.source.packed import PackedTrace, read_script
+    from buddysim.source.script import ScriptTrace
+    from buddysim.source.script_parse import parse_script
+
     text = read_script(stream.path)
     if text is not None:
         script = parse_script(text.decode().splitlines(), stream.path, profile)

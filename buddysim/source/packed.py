@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from buddysim.errors import TraceError
-from buddysim.source.columns import gather, undelta
+from buddysim.source.columns import gather, typed, undelta
 from buddysim.source.decoder import CallerBy, CallerNames
 from buddysim.source.event import EventBatch, Tables, TraceMeta
 from buddysim.source.pack import DELTA_ESCAPE
@@ -243,11 +243,14 @@ def _column(
     out = array(empty.typecode, bytes(rows * empty.itemsize))
     if entry.encoding == GATHER:
         palette = _view(payload, entry.offset, "q", entry.extra)
-        good = gather(palette, index[entry.group], out)
+        numbers = index[entry.group]
+        good = typed(gather, numbers.format, out.typecode)(palette, numbers, out)
     elif entry.encoding == DELTA:
         stored = _view(payload, entry.offset, entry.typecode, rows)
         odd = _view(payload, entry.offset + padded(stored.nbytes), "q", entry.extra)
-        good = undelta(entry.base, entry.scale, DELTA_ESCAPE[entry.typecode], stored, odd, out)
+        escape = DELTA_ESCAPE[entry.typecode]
+        widen = typed(undelta, entry.typecode, out.typecode)
+        good = widen(entry.base, entry.scale, escape, stored, odd, out)
     else:
         raise ValueError(f"encoding {entry.encoding}")
     if not good:

@@ -10,7 +10,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
-from buddysim.source.columns import fill_zeros, gather, permute
+from buddysim.source.columns import fill_zeros, gather, permute, typed
 from buddysim.source.decoder import CallerNames
 from buddysim.source.event import BATCH_EVENTS, EventBatch
 from buddysim.source.perf_samples import SampleScanner
@@ -18,6 +18,7 @@ from buddysim.source.perf_samples import SampleScanner
 __all__ = ["RowOrder"]
 
 _FOREVER = 1 << 62
+_CONSTANT = ("handle", "line")
 
 
 class RowOrder:
@@ -46,20 +47,18 @@ class RowOrder:
 
     def finish_round(self) -> Iterator[EventBatch]:
         """Rows that nothing still to come can precede."""
-        newest = self._newest()
         yield from self.flush(self._limit)
-        self._limit = max(self._limit, newest)
+        self._limit = self._scanner.newest
 
     def flush(self, limit: int = _FOREVER) -> Iterator[EventBatch]:
         """All rows up to time ``limit``, in order; equal times keep the order of the file."""
         scanner = self._scanner
         count = scanner.count
-        times = scanner.columns["time_ns"][:count].tolist()
-        order = array("I", sorted(range(count), key=times.__getitem__))
-        times.sort()
-        cut = bisect_right(times, limit)
+        if scanner.sort():
+            self._sort_columns(scanner.order_of_time[:count])
+        times = scanner.columns["time_ns"]
+        cut = bisect_right(times, limit, 0, count)
         if cut:
-            self._sort_columns(order)
             self._name_rows(times, cut, limit)
             yield from self._batches(cut)
             if cut < count:
@@ -67,19 +66,12 @@ class RowOrder:
                     column[: count - cut] = column[cut:count]
             scanner.count = count - cut
 
-    def _newest(self) -> int:
-        scanner = self._scanner
-        return max(scanner.columns["time_ns"][: scanner.count], default=self._limit)
-
     def _sort_columns(self, order: array[int]) -> None:
-        count = len(order)
-        if all(place == row for row, place in enumerate(order)):
-            return
-        for column in self._scanner.columns.values():
-            kept = column[:count]
-            permute(kept, order, column)
+        for name, column in self._scanner.columns.items():
+            if name not in _CONSTANT:
+                typed(permute, column.typecode)(column[: len(order)], order, column)
 
-    def _name_rows(self, times: list[int], cut: int, limit: int) -> None:
+    def _name_rows(self, times: array[int], cut: int, limit: int) -> None:
         """Replace thread numbers by tasks, and missing callers by the thread's name then."""
         self._renames.sort(key=lambda rename: rename[0])
         due = bisect_right(self._renames, limit, key=lambda rename: rename[0])
@@ -103,7 +95,7 @@ class RowOrder:
         self._look_up(set(numbers))
         callers = columns["caller"][start:stop]
         tasks = array("I", bytes(4 * len(numbers)))
-        gather(self._task_of, numbers, tasks)
+        typed(gather, "I", "I")(self._task_of, numbers, tasks)
         fill_zeros(self._comm_of, numbers, callers)
         columns["task"][start:stop] = tasks
         columns["caller"][start:stop] = callers

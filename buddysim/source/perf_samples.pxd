@@ -16,6 +16,9 @@ cdef class SampleScanner:
     cdef public Py_ssize_t count, capacity
     cdef public long long skipped
     cdef public dict columns
+    cdef public long long newest
+    cdef public object order_of_time
+    cdef unsigned int[::1] row_order, row_scratch
     cdef PieceTable events, tails, sites, stacks, threads
     cdef unsigned char[::1] event_kind, event_shape, event_context, event_fails, event_pointer
     cdef long long[::1] event_name
@@ -32,6 +35,8 @@ cdef class SampleScanner:
 
     cpdef void grow(self) except *
 
+    cpdef bint sort(self) except -1
+
     @cython.locals(data="const unsigned char *", end=Py_ssize_t, size=int)
     cpdef Py_ssize_t scan(self, bytes block, Py_ssize_t pos) except? -1
 
@@ -43,7 +48,7 @@ cdef class SampleScanner:
 
     @cython.locals(
         data="const unsigned char *", row=Py_ssize_t, shape=int, caller="unsigned int",
-        number="long long", tail=int,
+        number="long long", tail=int, time_ns="long long",
     )
     cdef int _fields(
         self, bytes block, Py_ssize_t pos, Py_ssize_t raw, Py_ssize_t raw_end, int event

@@ -103,6 +103,7 @@ class SampleScanner:
         self.tid_at, self.time_at, self.cpu_at, self.fixed_end = layout[:4]
         self.read_format, self.has_chain = layout[4:]
         self.count = 0
+        self.newest = -1
         self.capacity = FIRST_CAPACITY
         self.skipped = 0
         self.events = PieceTable("BBBqiiiiBB")
@@ -122,9 +123,13 @@ class SampleScanner:
             name: array(code, bytes(array(code).itemsize * self.capacity))
             for name, code in EventBatch.typecodes.items()
         }
+        self.columns["handle"] = array("i", [-1]) * self.capacity
         self._bind()
 
     def _bind(self) -> None:
+        self.order_of_time = array("I", bytes(4 * self.capacity))
+        self.row_order = self.order_of_time
+        self.row_scratch = array("I", bytes(4 * self.capacity))
         self.kind = self.columns["kind"]
         self.cpu = self.columns["cpu"]
         self.context = self.columns["context"]
@@ -140,9 +145,13 @@ class SampleScanner:
 
     def grow(self) -> None:
         """Twice the capacity."""
-        self.columns = {name: column + column for name, column in self.columns.items()}
         self.capacity *= 2
+        self.columns = {name: column + column for name, column in self.columns.items()}
         self._bind()
+
+    def sort(self) -> bool:
+        """Fill ``order_of_time`` with the rows in stable order; False when they are so already."""
+        return bytescan.sort_rows(self.time_ns, self.count, self.row_order, self.row_scratch)
 
     def scan(self, block: bytes, pos: int) -> int:
         """Read samples from offset ``pos``; return where it stopped.
@@ -228,7 +237,9 @@ class SampleScanner:
         self.kind[row] = self.event_kind[event]
         self.context[row] = self.event_context[event]
         self.cpu[row] = bytescan.read_u16(data, pos + self.cpu_at)
-        self.time_ns[row] = bytescan.read_i64(data, pos + self.time_at)
+        time_ns = bytescan.read_i64(data, pos + self.time_at)
+        self.time_ns[row] = time_ns
+        self.newest = max(self.newest, time_ns)
         self.pfn[row] = number
         self.caller[row] = caller
         self.stack[row] = 0

@@ -10,7 +10,6 @@ import lzma
 import weakref
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, cast
 
@@ -70,6 +69,8 @@ class ByteStream:
                 yield block
                 block = self._read()
             return
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(1) as pool:
             while block:
                 ahead = pool.submit(self._read)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -93,4 +94,28 @@ def test_one_flipped_letter_of_a_mask_skips_its_line(tmp_path: Path) -> None:
     trace = open_trace(str(path))
     kinds = [kind for batch in trace.batches() for kind in batch.kind]
     assert kinds == [1, 19, 7, 14]
+    assert trace.meta.skipped_lines == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        " sh-1 [000] .\xae...  1.000001: mm_vmscan_kswapd_sleep: nid=0",
+        f" sh-1 [{'9' * 5000}] .....  1.000001: mm_vmscan_kswapd_sleep: nid=0",
+        f" sh-{'9' * 5000} [000] .....  1.000001: mm_vmscan_kswapd_sleep: nid=0",
+        f" sh-1 [000] .....  1.000001: mm_vmscan_kswapd_sleep: nid={'9' * 30}",
+        f" sh-1 [000] .....  1.000001: mm_vmscan_kswapd_sleep: nid={'9' * 5000}",
+        f" sh-1 [000] .....  {'9' * 5000}: mm_vmscan_kswapd_sleep: nid=0",
+        f"CPU:0 [LOST {'9' * 5000} EVENTS]",
+        f" sh-1 [000] .....  1.000001: mm_page_free: page=1 pfn={'9' * 5000} order=0",
+        " sh-1 [000] .....  1.000001: mm_page_free: page=1 pfn=5 order=-7",
+        " sh-1 [000] .....  1.000001: mm_page_pcpu_drain: page=1 pfn=5 order=0 migratetype=6",
+    ],
+)
+def test_impossible_values_skip_their_line(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "x.txt"
+    path.write_bytes(FTRACE + line.encode("latin-1") + b"\n")
+    trace = open_trace(str(path))
+    kinds = [kind for batch in trace.batches() for kind in batch.kind]
+    assert kinds == [0, 1, 19, 7, 14]
     assert trace.meta.skipped_lines == 1
