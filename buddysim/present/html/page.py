@@ -105,7 +105,7 @@ def _watermarks(film: Film, failures: Sequence[FailureRow]) -> str:
         drawn = charts.watermarks(series.mark_rows(axis, at), points, axis.title)
         lowest = min(frame.zones[at].free for frame in film.frames)
         title = (
-            f"Zone {zone.name} of node {zone.node}: free pages over time against min {zone.min}, "
+            f"Zone {zone.name} of node {zone.node}: free pages against min {zone.min}, "
             f"low {zone.low} and high {zone.high}; lowest {lowest:,}, last {zone.free:,}"
         )
         parts.append(_figure(charts.render_svg(drawn, title), title))
@@ -121,7 +121,7 @@ def _thinning(shown: int, failures: int) -> str:
 
 
 def _orders(film: Film) -> str:
-    title = "Free pages over time, stacked by the order of the block they are in"
+    title = "Free pages over the run, stacked by the order of the block they are in"
     axis = series.axis_of(film)
     drawn = charts.free_by_order(series.order_rows(axis), axis.title)
     return _figure(charts.render_svg(drawn, title), title)
@@ -129,7 +129,7 @@ def _orders(film: Film) -> str:
 
 def _fragmentation(document: Document, film: Film) -> str:
     title = (
-        "Unusable free space index by order over time: the share of free memory in blocks too "
+        "Unusable free space index by order over the run: the share of free memory in blocks too "
         "small for that order"
     )
     axis = series.axis_of(film)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from buddysim.errors import ConfigError
@@ -24,7 +25,12 @@ def show_of(path: str, config: ReplayConfig) -> Show:
 
 
 def run_live(path: str, config: ReplayConfig) -> None:
-    """Open the live view; returns when the user quits.  Raises ConfigError without Textual."""
+    """Open the live view; returns when the user quits.
+
+    Raises ConfigError without Textual or without a terminal.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ConfigError("--live needs a terminal", hint="--html FILE makes a page instead")
     try:
         from buddysim.present.tui.app import LiveView
     except ModuleNotFoundError as error:

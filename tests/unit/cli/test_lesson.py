@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -91,6 +92,16 @@ def test_quiz_hides_the_outcome_asks_reveals_and_counts() -> None:
     terminal.wait_for("Question 2 of 2")
     terminal.press("f")
     terminal.wait_for("Score: 4 of 4 points (100 %)")
+    assert terminal.close() == 0
+
+
+def test_live_plays_on_a_terminal_until_q() -> None:
+    pytest.importorskip("textual")
+    terminal = Terminal("buddies", "--live")
+    terminal.wait_for("pageblocks")
+    terminal.press("q")
+    with contextlib.suppress(AssertionError):
+        terminal.wait_for("what is never drawn")
     assert terminal.close() == 0
 
 

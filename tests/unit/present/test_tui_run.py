@@ -8,10 +8,10 @@ import pytest
 
 pytest.importorskip("textual")
 
-from buddysim.errors import TraceError
+from buddysim.errors import ConfigError, TraceError
 from buddysim.lesson.play import scenario_path
 from buddysim.present.tui.app import LiveView
-from buddysim.present.tui.run import show_of
+from buddysim.present.tui.run import run_live, show_of
 from buddysim.replay.config import ReplayConfig
 
 
@@ -37,3 +37,8 @@ def test_a_scenario_can_be_played_to_its_end() -> None:
 def test_a_missing_trace_is_an_input_error() -> None:
     with pytest.raises(TraceError):
         show_of("nowhere.trace", ReplayConfig())
+
+
+def test_a_pipe_is_refused() -> None:
+    with pytest.raises(ConfigError, match="needs a terminal"):
+        run_live(scenario_path("buddies.trace"), ReplayConfig())
