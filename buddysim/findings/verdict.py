@@ -26,8 +26,8 @@ def verdicts(run: RunResult, findings: Sequence[Finding]) -> dict[str, Verdict]:
     """Verdict by caller name.
 
     An error, or a warning about what followed a failure, makes it *mishandles*.  A recorded caller
-    without a declared policy is judged by its findings only, and is *untested* otherwise unless
-    its next requests were seen to recover: what it did is not in the recording.
+    without a declared policy is *untested* otherwise: what it did is not in the recording, and is
+    not guessed from its next requests.
     """
     bad = {
         finding.caller
@@ -42,14 +42,6 @@ def _verdict(run: RunResult, stats: CallerStats, is_bad: bool) -> Verdict:
         return Verdict.MISHANDLES
     if not stats.failed:
         return Verdict.UNTESTED
-    if run.story.is_story or stats.declared or _was_seen_to_recover(stats):
+    if run.story.is_story or stats.declared:
         return Verdict.HANDLES
     return Verdict.UNTESTED
-
-
-def _was_seen_to_recover(stats: CallerStats) -> bool:
-    """Every failure of a recorded caller was followed by a success of its own."""
-    followed = sum(
-        count for word, count in stats.after_failure.items() if word.endswith("-succeeded")
-    )
-    return followed > 0 and followed == sum(stats.after_failure.values())

@@ -164,6 +164,8 @@ class _Player:
         result.events_by_kind = {kind: count for kind, count in enumerate(run.loop.kinds) if count}
         run.tally.totals.freed = run.loop.freed
         result.callers = run.tally.finish()
+        if isinstance(self.rows, RecordedRows):
+            self.rows.reactions.finish(result.callers)
         result.totals = run.tally.totals
         result.reconciled = dict(sorted(result.reconciled.items()))
         run.desk.finish(result.callers)

@@ -2,48 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from buddysim.caller.policy import declares_fallback
 from buddysim.replay.outcome import FailureRow, FirstSeen
-from buddysim.replay.recorded import RESULT_FAILED
-from buddysim.replay.run import Site
+from buddysim.replay.run import RESULT_FAILED, Run, Site
 from buddysim.replay.story import Episode
 from buddysim.source.action import Action
-from buddysim.source.statement import Statement
-
-if TYPE_CHECKING:
-    from buddysim.replay.stage import Stage
 
 __all__ = ["Hands", "new_episode"]
 
 
 class Hands:
-    """One caller at one statement, as its policy sees the machine."""
+    """One caller at one place of a trace, as its policy sees the machine."""
 
-    def __init__(self, stage: Stage, statement: Statement, seen: FirstSeen, context: int) -> None:
-        self._stage = stage
-        self._statement = statement
-        self._context = context
-        self._now = seen
+    def __init__(self, run: Run, site: Site, unwind: Callable[[], None]) -> None:
+        self._run = run
+        self._site = site
+        self._unwind = unwind
+        self._now = site.seen
         self.taken = -1
 
     def first(self) -> FailureRow | None:
-        """The request of the statement itself; None when it worked, then ``taken`` is its pfn."""
-        return self._ask(self._statement.order)
+        """The request itself; None when it worked, then ``taken`` is its pfn."""
+        return self._ask(self._site.order)
 
     def _ask(self, order: int) -> FailureRow | None:
-        statement = self._statement
-        run = self._stage.run
+        site, run = self._site, self._run
         asked = run.ask(
             Site(
                 self._now,
-                statement.caller,
+                site.caller,
                 order,
-                statement.gfp,
-                self._context,
-                statement.cpu,
-                statement.caller,
+                site.gfp,
+                site.context,
+                site.cpu,
+                site.task,
+                site.stack,
             )
         )
         self.taken = asked.pfn
@@ -53,15 +48,15 @@ class Hands:
         return asked.failure
 
     def ask(self, order: int) -> int:
-        """Another request on behalf of the same statement; pfn or -1."""
+        """Another request on behalf of the same one; pfn or -1."""
         self._ask(order)
         return self.taken
 
     def give_back(self, pfn: int, order: int) -> None:
         """Free a block that was taken for nothing."""
-        run = self._stage.run
-        run.machine.free_pages(pfn, order, self._statement.cpu)
-        run.hold(self._statement.caller, -(1 << order))
+        run = self._run
+        run.machine.free_pages(pfn, order, self._site.cpu)
+        run.hold(self._site.caller, -(1 << order))
         run.loop.freed += 1
 
     def sleep(self, ns: int) -> None:
@@ -70,7 +65,7 @@ class Hands:
 
     def unwind(self) -> None:
         """Free the transaction's live members."""
-        self._stage.unwind(self._statement.caller)
+        self._unwind()
 
 
 def new_episode(number: int, handle: str, row: FailureRow, steps: tuple[Action, ...]) -> Episode:

@@ -18,10 +18,10 @@ __all__ = ["LoopState", "run_rows"]
 
 _ALLOC = int(EventKind.ALLOC)
 _FREE = int(EventKind.FREE)
-_EXTFRAG = int(EventKind.EXTFRAG)
 _LAST_QUIET = int(EventKind.OTHER)
-_KSWAPD_WAKE = int(EventKind.KSWAPD_WAKE)
-_KSWAPD_SLEEP = int(EventKind.KSWAPD_SLEEP)
+_TELLING = frozenset(
+    {int(EventKind.EXTFRAG), int(EventKind.KSWAPD_WAKE), int(EventKind.KSWAPD_SLEEP)}
+)
 _SLAB = (int(EventKind.KMALLOC), int(EventKind.KMEM_CACHE_ALLOC))
 _CALLER_MASK = (1 << 32) - 1
 _NOWHERE = (1 << 27) - 1
@@ -54,10 +54,17 @@ class LoopState:
         self.extfrag_log: list[tuple[int, int, int, int, int, int]] = []
         """Shared by all zones; the engine drains it."""
         self.fast = True
-        """False: every allocation, also of slab objects, goes to the engine (injection, recorded
-        placement)."""
+        """False: every allocation goes to the engine (injection, recorded placement)."""
+        self.quiet = bytearray(kind <= _LAST_QUIET and kind not in _TELLING for kind in range(256))
+        """1 for kinds that change nothing and are only counted."""
         self.succeeded = 0
         self.freed = 0
+
+    def every_request_counts(self) -> None:
+        """From now on the engine sees each allocation, also those of slab objects."""
+        self.fast = False
+        for kind in _SLAB:
+            self.quiet[kind] = 0
 
 
 def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int:  # noqa: PLR0915 - one hot loop, unpacked
@@ -73,7 +80,7 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
     shapes, watched, results, live_pages = (
         state.shapes, state.watched, state.results, state.live_pages,
     )  # fmt: skip
-    log, fast = state.extfrag_log, state.fast
+    log, fast, quiet = state.extfrag_log, state.fast, state.quiet
     succeeded = freed = 0
     row = start
     while row < end:
@@ -114,7 +121,7 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
             allocator.free_pages(sim, order, cpus[row])
             results.append(sim)
             freed += 1
-        elif what > _LAST_QUIET or what == _EXTFRAG or (not fast and what in _SLAB):
+        elif not quiet[what]:
             break
         kinds[what] += 1
         row += 1

@@ -11,17 +11,15 @@ from buddysim.mm.request import Failure, Request
 from buddysim.replay.failure import explain_unasked
 from buddysim.replay.ledger import NOWHERE, caller_of, order_of, sim_pfn_of
 from buddysim.replay.outcome import FirstSeen
-from buddysim.replay.run import Site
+from buddysim.replay.reaction import Reactions
+from buddysim.replay.run import RESULT_FAILED, RESULT_IGNORED, Asked, Site
 from buddysim.source.event import EventBatch, EventKind
 
 if TYPE_CHECKING:
     from buddysim.replay.run import Run
 
-__all__ = ["RESULT_FAILED", "RESULT_IGNORED", "RecordedRows"]
+__all__ = ["RecordedRows"]
 
-RESULT_FAILED = {"natural": -1, "observed": -2, "injected": -3}
-RESULT_IGNORED = -4
-"""A free with nothing to free."""
 _ALLOC = int(EventKind.ALLOC)
 _KSWAPD_WAKE = int(EventKind.KSWAPD_WAKE)
 _KSWAPD = frozenset({_KSWAPD_WAKE, int(EventKind.KSWAPD_SLEEP)})
@@ -39,6 +37,9 @@ class RecordedRows:
         self._run = run
         self._recorded = run.config.placement == "recorded"
         self._counts = run.result.reconciled
+        self.reactions = Reactions(run)
+        self._pieces: set[int] = set()
+        """Keys of blocks that are what remains of a larger one."""
 
     def row(self, batch: EventBatch, row: int) -> None:
         """One allocation or free, or what kswapd did."""
@@ -49,15 +50,15 @@ class RecordedRows:
             self._slab(batch, row)
         elif kind == _EXTFRAG:
             self._extfrag(batch, row)
+        elif kind in _KSWAPD:
+            self._kswapd(awake=kind == _KSWAPD_WAKE)
         else:
             self._free(batch, row)
 
     def _kswapd(self, *, awake: bool) -> None:
-        """A running kswapd keeps pcp lists short; when it sleeps, the boost is paid back."""
+        """A running kswapd keeps the pcp lists short (fact sheet 7.2)."""
         for zone in self._run.machine.zones:
             zone.reclaim_active = awake
-            if not awake:
-                zone.boost = 0
 
     def _count(self, name: str) -> None:
         self._counts[name] = self._counts.get(name, 0) + 1
@@ -85,16 +86,21 @@ class RecordedRows:
         if pfn in run.ledger.live:
             self._count("alloc_live")
             self._release(pfn, site.cpu)
-        sim = self._take(site, pfn) if self._recorded else self._place(site)
-        run.ledger.add(pfn, sim, site.caller, site.order)
+        asked = self._take(site, pfn) if self._recorded else self._place(site)
+        if asked.failure is not None:
+            run.loop.results.append(RESULT_FAILED[asked.failure.origin])
+            self.reactions.settle(site, pfn, asked.failure)
+            return
+        run.loop.results.append(asked.pfn if asked.pfn != NOWHERE else RESULT_IGNORED)
+        run.ledger.add(pfn, asked.pfn, site.caller, site.order)
 
-    def _place(self, site: Site) -> int:
-        """Model placement: the model picks the pages; NOWHERE when it has none."""
+    def _place(self, site: Site) -> Asked:
+        """Model placement: the model picks the pages."""
         run = self._run
         number = run.arrive(site)
-        if run.inject(site, number) is not None:
-            run.loop.results.append(RESULT_FAILED["injected"])
-            return NOWHERE
+        injected = run.inject(site, number)
+        if injected is not None:
+            return injected
         request = site.request()
         pfn = run.machine.alloc_pages(site.order, site.gfp, cpu=site.cpu, request=request)
         waited = pfn < 0 and bool(site.gfp & _WAIT)
@@ -104,12 +110,9 @@ class RecordedRows:
         if pfn < 0:
             refused = run.machine.last_failure
             assert refused is not None
-            run.refuse(site, refused, "natural", number)
-            run.loop.results.append(RESULT_FAILED["natural"])
-            return NOWHERE
+            return run.refuse(site, refused, "natural", number)
         run.granted(site, pfn, waited=waited)
-        run.loop.results.append(pfn)
-        return pfn
+        return Asked(pfn)
 
     def _wait(self, request: Request) -> int:
         """The recorded request slept until it worked, by means that a recording does not show.
@@ -127,20 +130,19 @@ class RecordedRows:
         request.gfp |= _MEMALLOC
         return machine.alloc_slow(request)
 
-    def _take(self, site: Site, pfn: int) -> int:
+    def _take(self, site: Site, pfn: int) -> Asked:
         """Recorded placement: exactly these pages, unless a fault is injected."""
         run = self._run
-        if run.inject(site, run.arrive(site)) is not None:
-            run.loop.results.append(RESULT_FAILED["injected"])
-            return NOWHERE
+        injected = run.inject(site, run.arrive(site))
+        if injected is not None:
+            return injected
         taken = run.machine.take_pages(pfn, site.order)
         if taken < 0:
             self._count("outside_machine")
         elif taken < 1 << site.order:
             self._count("taken_in_use")
         run.granted(site, pfn)
-        run.loop.results.append(pfn if taken >= 0 else RESULT_IGNORED)
-        return pfn if taken >= 0 else NOWHERE
+        return Asked(pfn if taken >= 0 else NOWHERE)
 
     def _observed_failure(self, site: Site) -> None:
         """The recording says NULL.  The model is asked why, and keeps nothing."""
@@ -173,16 +175,32 @@ class RecordedRows:
             return
         held = order_of(run.ledger.live[head])
         if held > order:
-            self._count("split_free")
-            run.ledger.split(head, (pfn - head) >> order, order)
+            self._split(head, (pfn - head) >> order, order)
         elif held < order:
-            self._count("order_mismatch")
+            self._free_larger(pfn, order, cpu)
+            return
         run.loop.results.append(self._release(pfn, cpu))
+
+    def _split(self, head: int, piece: int, order: int) -> None:
+        """Cut a block of which a part is freed; one block counts once."""
+        if head not in self._pieces:
+            self._count("split_free")
+        self._pieces.update(key for key, _ in self._run.ledger.split(head, piece, order))
+
+    def _free_larger(self, pfn: int, order: int, cpu: int) -> None:
+        """A free of more pages than one live block there: a fallback's pieces, or a mismatch."""
+        live = self._run.ledger.live
+        pieces = [key for key in range(pfn, pfn + (1 << order)) if key in live]
+        if sum(1 << order_of(live[key]) for key in pieces) != 1 << order:
+            self._count("order_mismatch")
+        for key in pieces:
+            self._run.loop.results.append(self._release(key, cpu))
 
     def _release(self, pfn: int, cpu: int) -> int:
         """Free a live block by key; its simulated pfn, or RESULT_IGNORED."""
         run = self._run
         entry = run.ledger.remove(pfn)
+        self._pieces.discard(pfn)
         sim, order = sim_pfn_of(entry), order_of(entry)
         if sim == NOWHERE:
             return RESULT_IGNORED

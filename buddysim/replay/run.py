@@ -19,7 +19,12 @@ from buddysim.replay.tally import Tally
 if TYPE_CHECKING:
     from buddysim.source.event import Tables
 
-__all__ = ["Asked", "Run", "Site"]
+__all__ = ["RESULT_FAILED", "RESULT_IGNORED", "Asked", "Run", "Site"]
+
+RESULT_FAILED = {"natural": -1, "observed": -2, "injected": -3}
+"""Outcome column of a failed request, by origin; one that worked has its pfn."""
+RESULT_IGNORED = -4
+"""Outcome column of a free with nothing to free."""
 
 _WAIT = int(Gfp.DIRECT_RECLAIM)
 _RESERVE_RIGHTS = int(Gfp.HIGH | Gfp.MEMALLOC)
@@ -90,7 +95,8 @@ class Run:
         self.loop = LoopState(
             machine.allocator, self.ledger.live, self.ledger.owner, self.ledger.first
         )
-        self.loop.fast = not plan and config.placement == "model"
+        if plan or config.placement == "recorded":
+            self.loop.every_request_counts()
         for zone in machine.zones:
             zone.extfrag_logging = True
             zone.extfrag_log = self.loop.extfrag_log

@@ -10,6 +10,7 @@ from buddysim.replay.expectation import Expectations
 from buddysim.replay.handle import Block, Handle, OpenTransaction
 from buddysim.replay.hands import Hands, new_episode
 from buddysim.replay.outcome import FailureRow, FirstSeen
+from buddysim.replay.run import Site
 from buddysim.replay.story import Episode, SectionBreach, TransactionFact
 from buddysim.replay.touch import Touches
 from buddysim.source.action import Action
@@ -164,7 +165,16 @@ class Stage:
             for each in stack:
                 each.members.append(handle)
         self._note_next_allocation(stack, seen)
-        hands = Hands(self, statement, seen, context)
+        site = Site(
+            seen,
+            statement.caller,
+            statement.order,
+            statement.gfp,
+            context,
+            statement.cpu,
+            statement.caller,
+        )
+        hands = Hands(self.run, site, lambda: self.unwind(statement.caller))
         asked = hands.first()
         if asked is None:
             self._smaller_after(statement, succeeded=True)

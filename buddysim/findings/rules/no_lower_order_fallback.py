@@ -17,7 +17,6 @@ __all__ = ["RULE"]
 def _detect(run: RunResult) -> Iterator[Finding]:
     if not run.story.is_story:
         yield from _observed(run)
-        return
     told: set[tuple[str, int]] = set()
     for episode in run.story.episodes:
         key = (episode.caller, episode.line)
@@ -47,7 +46,7 @@ def _observed(run: RunResult) -> Iterator[Finding]:
         smaller = sum(
             count for word, count in stats.after_failure.items() if word.startswith("smaller")
         )
-        if not rows or smaller:
+        if not rows or smaller or stats.declared:
             continue
         first = rows[0]
         request = describe(run, first.order, first.gfp)

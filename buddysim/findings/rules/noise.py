@@ -20,9 +20,9 @@ _NOWARN = int(Gfp.NOWARN)
 def _detect(run: RunResult) -> Iterator[Finding]:
     if not run.story.is_story:
         for stats in run.callers:
-            if stats.warned + stats.suppressed and stats.after_failure.get("smaller-succeeded"):
+            audible = stats.warned + stats.suppressed
+            if audible and stats.after_failure.get("smaller-succeeded") and not stats.declared:
                 yield _observed(run, stats)
-        return
     told: set[tuple[str, int]] = set()
     for episode in run.story.episodes:
         replaced = episode.smaller_succeeded or episode.resolution in {"fallback", "vmalloc"}

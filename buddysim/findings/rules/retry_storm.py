@@ -20,9 +20,8 @@ STORM_LENGTH = 16
 def _detect(run: RunResult) -> Iterator[Finding]:
     if not run.story.is_story:
         for stats in run.callers:
-            if stats.longest_failure_streak >= STORM_LENGTH:
+            if stats.longest_failure_streak >= STORM_LENGTH and not stats.declared:
                 yield _observed(run, stats)
-        return
     told: set[tuple[str, int]] = set()
     for episode in run.story.episodes:
         key = (episode.caller, episode.line)
