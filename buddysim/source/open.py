@@ -25,7 +25,7 @@ def open_trace(
     ``profile`` overrides the kernel era that the text implies (decimal pfns, migratetype numbers,
     gfp names).  ``caller_by`` says who counts as the caller: the first function of the call chain
     outside the allocator (without chains, the command), the command, or the whole chain.
-    ``salvage`` takes what stands before the damage in a binary trace.
+    ``salvage`` takes what stands before the damage in a packed or compressed trace.
 
     Raises TraceError for what cannot be read as a trace, ConfigError for an unknown profile.
     """
@@ -47,7 +47,7 @@ def open_trace(
             era = profile_of(profile).name
             why = f"{layout.reason}; profile {era} by request"
             layout = replace(layout, profile=era, reason=why)
-        return _reader(stream, layout, caller_by)
+        return _reader(stream, layout, caller_by, salvage=salvage)
     except BaseException:
         stream.close()
         raise
@@ -59,7 +59,7 @@ def _open_script(path: str, profile: str | None) -> Trace:
     return open_script(path, profile=profile)
 
 
-def _reader(stream: ByteStream, layout: Layout, caller_by: CallerBy) -> Trace:
+def _reader(stream: ByteStream, layout: Layout, caller_by: CallerBy, *, salvage: bool) -> Trace:
     if layout.format == "trace-dat":
         raise TraceError(
             "is a binary trace.dat of trace-cmd",
@@ -79,7 +79,7 @@ def _reader(stream: ByteStream, layout: Layout, caller_by: CallerBy) -> Trace:
         return PerfDataTrace(stream.path, profile=layout.profile, caller_by=caller_by)
     from buddysim.source.text import TextTrace
 
-    return TextTrace(stream, layout, caller_by=caller_by)
+    return TextTrace(stream, layout, caller_by=caller_by, salvage=salvage)
 
 
 def _open_packed(

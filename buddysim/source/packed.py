@@ -146,6 +146,19 @@ class PackedTrace:
             # The checksums hold, so the writer is to blame; still no traceback for the user.
             raise TraceError(f"inconsistent chunk: {error}", path=self._chunks.path) from error
 
+    def snapshots(self) -> dict[str, bytes]:
+        """Files of /proc kept with the trace, by name: as far as the file is whole."""
+        found = {}
+        try:
+            for header, payload in self._chunks:
+                if header.tag == b"SNAP":
+                    (size,) = struct.unpack_from("<H", payload)
+                    found[bytes(payload[2 : 2 + size]).decode()] = bytes(payload[2 + size :])
+        except TraceError:
+            if not self._salvage:
+                raise
+        return found
+
     def _finish(self, told: dict[str, Any], rows: int) -> None:
         if told["rows"] != rows:
             raise TraceError(
@@ -284,12 +297,7 @@ def numpy_columns(path: str) -> Iterator[dict[str, numpy.ndarray[Any, Any]]]:
 
 def read_snapshots(path: str) -> dict[str, bytes]:
     """Files of /proc kept in a packed trace, by name.  Raises TraceError."""
-    found = {}
-    for header, payload in _Chunks(path):
-        if header.tag == b"SNAP":
-            (size,) = struct.unpack_from("<H", payload)
-            found[bytes(payload[2 : 2 + size]).decode()] = bytes(payload[2 + size :])
-    return found
+    return PackedTrace(path).snapshots()
 
 
 def read_script(path: str) -> bytes | None:

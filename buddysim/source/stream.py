@@ -5,13 +5,12 @@ The compression is recognised by its magic number, never by the file's name.
 
 from __future__ import annotations
 
-import gzip
 import lzma
 import weakref
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Protocol
 
 from buddysim.errors import TraceError
 
@@ -20,6 +19,7 @@ __all__ = ["BLOCK_BYTES", "ByteStream", "open_stream"]
 BLOCK_BYTES = 1 << 20
 """Largest block handed out, bytes."""
 
+_INPUT_BYTES = 1 << 14
 _HEAD_BYTES = 1 << 16
 _ZSTD_WINDOW = 1 << 31
 _DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)
@@ -36,16 +36,28 @@ class ByteStream:
         self.raw = raw
         # A trace that is opened and never read must not hold its file until the exit.
         weakref.finalize(self, raw.close)
-        self._source = _decompressor(raw, compression)
+        self._source: _Members | IO[bytes] = raw
+        if compression:
+            self._source = _Members(raw, _BEGIN[compression])
         self.position = 0
         """Decompressed bytes handed over by the operating system so far."""
+        self._late: TraceError | None = None
         self.head = self._read()
         """The first block or more, enough to recognise the format; empty when the file is."""
-        while len(self.head) < _HEAD_BYTES and (block := self._read()):
-            self.head += block
+        self._fill_head()
+
+    def _fill_head(self) -> None:
+        """Read on until the format can be recognised; damage behind it is told when reached."""
+        try:
+            while len(self.head) < _HEAD_BYTES and (block := self._read()):
+                self.head += block
+        except TraceError as error:
+            self._late = error
 
     def _read(self) -> bytes:
         """The next block, empty at the end.  Raises TraceError for damaged compression."""
+        if self._late is not None:
+            raise self._late
         try:
             block = self._source.read(BLOCK_BYTES)
         except _DAMAGE as error:
@@ -58,7 +70,7 @@ class ByteStream:
         return TraceError(
             f"{kind} data cut or damaged after {self.position} decompressed bytes: {error}",
             path=self.path,
-            hint=f"to use what is left, decompress it by hand: {_BY_HAND[self.compression]}",
+            hint="--salvage uses what stands before the damage",
         )
 
     def blocks(self) -> Iterator[bytes]:
@@ -88,59 +100,86 @@ class ByteStream:
         self.close()
 
 
-_BY_HAND = {
-    "": "no more of the file can be read",
-    "gzip": "gzip -dc FILE > part.txt",
-    "xz": "xz -dc FILE > part.txt",
-    "zstd": "zstd -dc --long=31 FILE > part.txt",
-}
+class _Member(Protocol):
+    """One gzip member, xz stream or zstd frame being decompressed."""
+
+    @property
+    def eof(self) -> bool:
+        """The member is complete."""
+        ...
+
+    @property
+    def unused_data(self) -> bytes:
+        """Input behind its end."""
+        ...
+
+    def decompress(self, data: bytes, /) -> bytes:
+        """What these bytes add.  Raises one of ``_DAMAGE``."""
+        ...
 
 
-def _decompressor(raw: IO[bytes], compression: str) -> IO[bytes]:
-    if compression == "gzip":
-        return cast(IO[bytes], gzip.GzipFile(fileobj=raw))
-    if compression == "xz":
-        return cast(IO[bytes], lzma.LZMAFile(raw))
-    if compression == "zstd":
-        return _ZstdFrames(raw)  # type: ignore[return-value]  # only read() is used
-    return raw
+class _ZstdFrame:
+    """A zstd frame whose errors are OSError, so that others need not import zstandard."""
 
-
-class _ZstdFrames:
-    """Reads concatenated zstd frames, and tells a cut file from a whole one."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
+    def __init__(self) -> None:
         import zstandard
 
-        self._factory = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+        self._error = zstandard.ZstdError
+        self._frame = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._frame.eof)
+
+    @property
+    def unused_data(self) -> bytes:
+        return bytes(self._frame.unused_data)
+
+    def decompress(self, data: bytes, /) -> bytes:
+        try:
+            return bytes(self._frame.decompress(data))
+        except self._error as error:
+            raise OSError(str(error)) from error
+
+
+class _Members:
+    """Reads concatenated compressed members, and tells a cut file from a whole one."""
+
+    def __init__(self, raw: IO[bytes], begin: Callable[[], _Member]) -> None:
         self._raw = raw
-        self._frame = self._factory.decompressobj()
+        self._begin = begin
+        self._member = begin()
         self._input = b""
         self._ready = b""
 
     def read(self, size: int) -> bytes:
-        """Up to ``size`` bytes; empty only at the end of the last whole frame."""
-        import zstandard
-
+        """Up to ``size`` bytes; empty only at the end of the last whole member."""
         while not self._ready:
             if not self._input:
-                self._input = self._raw.read(1 << 14)
+                self._input = self._raw.read(_INPUT_BYTES)
                 if not self._input:
                     return self._end()
-            if self._frame.eof:
-                self._frame = self._factory.decompressobj()
-            try:
-                self._ready = self._frame.decompress(self._input)
-            except zstandard.ZstdError as error:
-                raise OSError(str(error)) from error
-            self._input = self._frame.unused_data if self._frame.eof else b""
+            if self._member.eof:
+                self._input = self._input.lstrip(b"\0")  # padding between members
+                if not self._input:
+                    continue
+                self._member = self._begin()
+            self._ready = self._member.decompress(self._input)
+            self._input = self._member.unused_data if self._member.eof else b""
         block, self._ready = self._ready[:size], self._ready[size:]
         return block
 
     def _end(self) -> bytes:
-        if not self._frame.eof:
-            raise EOFError("the last frame is not complete")
+        if not self._member.eof:
+            raise EOFError("the end is missing")
         return b""
+
+
+_BEGIN: dict[str, Callable[[], _Member]] = {
+    "gzip": lambda: zlib.decompressobj(wbits=31),
+    "xz": lzma.LZMADecompressor,
+    "zstd": _ZstdFrame,
+}
 
 
 def _compression_of(magic: bytes) -> str:

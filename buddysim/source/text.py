@@ -20,8 +20,12 @@ _LONGEST_LINE = 1 << 20
 class TextTrace:
     """A :class:`Trace` over text.  ``batches`` may be consumed once."""
 
-    def __init__(self, stream: ByteStream, layout: Layout, *, caller_by: CallerBy) -> None:
+    def __init__(
+        self, stream: ByteStream, layout: Layout, *, caller_by: CallerBy, salvage: bool = False
+    ) -> None:
+        """``salvage``: stop at damaged compression as if the text were cut there."""
         self._stream = stream
+        self._salvage = salvage
         how = f", {stream.compression}" if stream.compression else ""
         self.meta = TraceMeta(
             path=stream.path,
@@ -44,7 +48,7 @@ class TextTrace:
         """Rows in the order of the file.  Raises TraceError when the file holds no event."""
         rest = b""
         try:
-            for block in self._stream.blocks():
+            for block in self._blocks():
                 rest = yield from self._scan(rest + block if rest else block, final=False)
                 if len(rest) > _LONGEST_LINE:
                     rest = b""
@@ -60,6 +64,14 @@ class TextTrace:
         yield self._take(final=True)
         if not self._scanner.first:
             raise self._no_event()
+
+    def _blocks(self) -> Iterator[bytes]:
+        try:
+            yield from self._stream.blocks()
+        except TraceError:
+            if not self._salvage:
+                raise
+            self.meta.truncated = True
 
     def _scan(self, text: bytes, *, final: bool) -> Generator[EventBatch, None, bytes]:
         """Yield full batches from ``text``; return the bytes that need more of the file."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from buddysim.errors import ConfigError
 from buddysim.source.event import EventBatch, Tables, Trace, TraceMeta
 from buddysim.source.pack import PackedWriter
+from buddysim.source.packed import PackedTrace
 from buddysim.source.script import ScriptTrace, format_script
 from buddysim.source.write_ftrace import ftrace_lines
 from buddysim.source.write_parquet import write_parquet
@@ -36,13 +37,13 @@ class _Watched:
     def __init__(self, trace: Trace, progress: Progress | None) -> None:
         self.meta: TraceMeta = trace.meta
         self.tables: Tables = trace.tables
+        self.source = trace
         self.rows = 0
-        self._trace = trace
         self._progress = progress
 
     def batches(self) -> Iterator[EventBatch]:
         """The rows, unchanged."""
-        for batch in self._trace.batches():
+        for batch in self.source.batches():
             self.rows += len(batch)
             yield batch
             if self._progress is not None:
@@ -88,23 +89,26 @@ def _write_from_script(trace: ScriptTrace, path: str, suffix: str) -> int:
     return rows
 
 
-def _write_packed(trace: Trace, path: str) -> None:
+def _write_packed(trace: _Watched, path: str) -> None:
     with PackedWriter(path) as writer:
         writer.begin(trace.meta)
+        if isinstance(trace.source, PackedTrace):
+            for name, content in trace.source.snapshots().items():
+                writer.snapshot(name, content)
         for batch in trace.batches():
             writer.rows(batch, trace.tables)
         writer.finish(trace.meta, trace.tables)
 
 
-def _write_text(lines: Callable[[Trace], Iterator[str]]) -> Callable[[Trace, str], None]:
-    def write(trace: Trace, path: str) -> None:
+def _write_text(lines: Callable[[Trace], Iterator[str]]) -> Callable[[_Watched, str], None]:
+    def write(trace: _Watched, path: str) -> None:
         with _replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
             file.writelines(lines(trace))
 
     return write
 
 
-def _write_table(trace: Trace, path: str) -> None:
+def _write_table(trace: _Watched, path: str) -> None:
     with _replacing(path) as temporary:
         write_parquet(trace, str(temporary))
 
@@ -123,7 +127,7 @@ def _replacing(path: str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-_WRITERS: dict[str, Callable[[Trace, str], None]] = {
+_WRITERS: dict[str, Callable[[_Watched, str], None]] = {
     ".bst": _write_packed,
     ".txt": _write_text(ftrace_lines),
     ".trace": _write_text(script_lines),

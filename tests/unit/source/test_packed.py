@@ -12,6 +12,7 @@ from buddysim.source.open import open_trace
 from buddysim.source.pack import PackedWriter
 from buddysim.source.pack_layout import CHUNK_HEADER_BYTES, FILE_HEADER_BYTES
 from buddysim.source.packed import numpy_columns, read_script, read_snapshots
+from buddysim.source.write import write_trace
 
 META = TraceMeta(path="x", format="ftrace", profile="6.12", lines=9, kind_names={1: "old"})
 
@@ -108,6 +109,9 @@ def test_snapshots_are_kept(tmp_path: Path) -> None:
     path = pack(tmp_path / "x.bst", [sample(2)[0]], sample(2)[1])
     assert read_snapshots(path) == {"before/zoneinfo": b"Node 0\n"}
     assert read_script(path) is None
+    copy = str(tmp_path / "copy.bst")
+    write_trace(open_trace(path), copy)
+    assert read_snapshots(copy) == {"before/zoneinfo": b"Node 0\n"}
 
 
 def test_a_script_is_kept_as_its_text(tmp_path: Path) -> None:

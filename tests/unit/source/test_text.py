@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -302,3 +303,15 @@ def test_what_is_no_trace_is_told_in_one_line(file: Path, kind: str) -> None:
 def test_names_of_oracle_files_point_to_verify(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match="verify"):
         open_trace(str(tmp_path / "x.oracle.gz"))
+
+
+@pytest.mark.parametrize("size", [2, 5000])
+def test_salvage_takes_the_text_before_damaged_compression(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "cut.txt.gz"
+    data = gzip.compress(lines(*[ALLOC] * size).encode())
+    path.write_bytes(data[:-9])
+    with pytest.raises(TraceError, match="cut or damaged"):
+        list(open_trace(str(path)).batches())
+    trace = open_trace(str(path), salvage=True)
+    assert sum(map(len, trace.batches())) >= size - 1
+    assert trace.meta.truncated
