@@ -26,7 +26,7 @@ def convert(
     profile: options.ProfileOption = None,
     caller_by: options.CallerByOption = "function",
     salvage: Annotated[
-        bool, typer.Option("--salvage", help="Use what stands before the damage (packed traces).")
+        bool, typer.Option("--salvage", help="Use what stands before the damage.")
     ] = False,
     quiet: options.QuietOption = False,
 ) -> None:
