@@ -32,8 +32,9 @@ _PCP_WORDS = ("count", "batch", "high", "high_min", "high_max", "alloc_factor", 
 class _Run:
     """One recording being replayed; the handlers follow the oracle's operations."""
 
-    def __init__(self, case: OracleCase) -> None:
+    def __init__(self, case: OracleCase, tamper: Callable[[Machine], None] | None) -> None:
         self.case = case
+        self.tamper = tamper
         self.machine: Machine | None = None
         self.live: dict[int, tuple[int, int]] = {}
         self.fill_ids: list[int] = []
@@ -245,6 +246,8 @@ class _Run:
             x86=self.case.x86,
             sysctl=recorded_sysctl(self.case.meta),
         )
+        if self.tamper is not None:
+            self.tamper(self.machine)
 
     def snapshot(self, step: Step) -> None:
         _, line, snapshot = step
@@ -286,9 +289,12 @@ class _Run:
                 yield "pcp", f"pcp {word} of cpu {cpu}", getattr(pcp, word), got
 
 
-def check_buddy(case: OracleCase) -> CaseResult:
-    """Replay a recording and compare.  Raises TraceError for a damaged one.  O(operations)."""
-    run = _Run(case)
+def check_buddy(case: OracleCase, tamper: Callable[[Machine], None] | None = None) -> CaseResult:
+    """Replay a recording and compare.  Raises TraceError for a damaged one.  O(operations).
+
+    ``tamper`` may spoil each machine before it runs: verify must then notice.
+    """
+    run = _Run(case, tamper)
     for step in case.steps():
         run.handlers[step[0]](step)
     if not run.ops or (run.machine is None and not run.notes):
