@@ -21,8 +21,9 @@ from buddysim.errors import ConfigError, InputError
 from buddysim.kernel.context import CONTEXT_BY_NAME, Context
 from buddysim.source.action import Action, parse_actions, parse_errno
 from buddysim.source.nearest import did_you_mean
+from buddysim.source.statement import CallerDeclaration, Script
 
-__all__ = ["CallerRule", "DeclaredCallers", "load_declared_callers"]
+__all__ = ["CallerRule", "DeclaredCallers", "declarations_of", "load_declared_callers"]
 
 _KEYS = ("allow", "context", "errors", "glob", "on_failure")
 
@@ -67,6 +68,29 @@ def load_declared_callers(path: str) -> DeclaredCallers:
             raise ConfigError(f"cannot read callers file: {error}", path=path) from None
         rules = _read(text, path) + rules
     return DeclaredCallers(rules)
+
+
+def declarations_of(script: Script, callers_file: str) -> dict[str, CallerDeclaration]:
+    """What is declared of a script's callers: by the script itself, else by the callers file.
+
+    Raises ConfigError.
+    """
+    if not callers_file:
+        return script.declarations
+    found = dict(script.declarations)
+    from_file = load_declared_callers(callers_file)
+    names = {int(bits): name for name, bits in CONTEXT_BY_NAME.items()}
+    for caller in script.callers:
+        rule = from_file.rule_for(caller)
+        if caller not in found and rule is not None:
+            found[caller] = CallerDeclaration(
+                name=caller,
+                context=names.get(rule.context, ""),
+                on_failure=rule.on_failure,
+                errors=rule.errors,
+                allow=tuple(rule.allow),
+            )
+    return found
 
 
 def _read(text: str, path: str) -> tuple[CallerRule, ...]:

@@ -101,9 +101,9 @@ class _Player:
         self.run = run
         self.trace = trace
         self.progress = progress
-        self.rows: RecordedRows | Stage = RecordedRows(run)
-        if isinstance(trace, ScriptTrace):
-            self.rows = Stage(run, trace.script)
+        self.rows: RecordedRows | Stage = (
+            Stage(run, trace.script) if isinstance(trace, ScriptTrace) else RecordedRows(run)
+        )
         self.sampler = Sampler(run)
         self.digest = RunDigest()
         self.first_ns = -1

@@ -34,33 +34,37 @@ class Expectations:
                 self._parsed[each.line] = self._parse(each)
 
     def _parse(self, statement: Statement) -> Expression:
-        script = self._stage.script
-        path, line = script.path, statement.line
+        """Check one expression.  Raises TraceError with its line and column."""
         try:
             parsed = parse_expression(statement.name)
         except ConfigError as error:
-            raise TraceError(
-                error.found, path=path, line=line, expected=error.expected, hint=error.hint
-            ) from None
+            at = statement.column + max(error.column - 1, 0)
+            raise self._wrong(statement, error.found, error.expected, error.hint, at) from None
         known = {*FACT_NAMES, *self._counters}
         for name in parsed.names:
             if name not in known:
-                raise TraceError(
-                    f"unknown name {name!r} in an expression",
-                    path=path,
-                    line=line,
-                    expected="a counter of this script, " + ", ".join(FACT_NAMES),
-                    hint=did_you_mean(name, known),
+                expected = "a counter of this script, " + ", ".join(FACT_NAMES)
+                raise self._wrong(
+                    statement, f"unknown name {name!r}", expected, did_you_mean(name, known)
                 )
+        handles = self._stage.script.handles
         for name in parsed.handles:
-            if name not in script.handles:
-                raise TraceError(
-                    f"unknown handle {name!r} in an expression",
-                    path=path,
-                    line=line,
-                    hint=did_you_mean(name, script.handles),
-                )
+            if name not in handles:
+                found = f"unknown handle {name!r}"
+                raise self._wrong(statement, found, "", did_you_mean(name, handles))
         return parsed
+
+    def _wrong(
+        self, statement: Statement, found: str, expected: str, hint: str, column: int = 0
+    ) -> TraceError:
+        return TraceError(
+            f"{found} in an expression" if found.startswith("unknown") else found,
+            path=self._stage.script.path,
+            line=statement.line,
+            column=column or statement.column,
+            expected=expected,
+            hint=hint,
+        )
 
     def check(self, statement: Statement, seen: FirstSeen) -> None:
         """Evaluate one statement; records a violation when it is false."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from buddysim.caller.policy import Settlement, act_out, declares_fallback
+from buddysim.kernel.context import CONTEXT_BY_NAME
 from buddysim.kernel.gfp_table import Gfp
+from buddysim.replay.declared import declarations_of
 from buddysim.replay.expectation import Expectations
 from buddysim.replay.handle import Block, Handle, OpenTransaction
 from buddysim.replay.hands import Hands, new_episode
@@ -47,11 +49,13 @@ class Stage:
         self._expectations = Expectations(self)
         self._touches = Touches(self)
         self.facts.fallback_callers = _callers_with_fallback(script)
-        for name, declared in script.declarations.items():
+        self.declared = declarations_of(script, run.config.callers_file)
+        for name, declared in self.declared.items():
             if name in run.tables.callers:
                 stats = run.tally.of(run.tables.callers.index(name))
                 stats.declared = bool(declared.on_failure)
-                stats.allow = dict.fromkeys(declared.allow, f"declared on line {declared.line}")
+                where = f"declared on line {declared.line}" if declared.line else "callers file"
+                stats.allow = dict.fromkeys(declared.allow, where)
 
     def row(self, batch: EventBatch, row: int) -> None:
         """Carry out one statement."""
@@ -64,7 +68,7 @@ class Stage:
             return
         operation = statement.operation
         if operation == "alloc":
-            self._alloc(statement, seen, batch.context[row])
+            self._alloc(statement, seen, self._context(statement, batch.context[row]))
         elif operation in {"use", "free"}:
             self._touches.touch(statement, seen)
         elif operation == "begin":
@@ -78,6 +82,13 @@ class Stage:
             self._section(statement, seen)
         else:
             self._expectations.check(statement, seen)
+
+    def _context(self, statement: Statement, told: int) -> int:
+        """Where the caller runs: by the script, else by the callers file."""
+        declared = self.declared.get(self.script.callers[statement.caller])
+        if declared is None or not declared.context:
+            return told
+        return int(CONTEXT_BY_NAME[declared.context])
 
     def count(self, name: str) -> None:
         """One more of a counter of the run."""
@@ -106,7 +117,7 @@ class Stage:
 
     def _begin(self, statement: Statement, seen: FirstSeen) -> None:
         caller = self.script.callers[statement.caller]
-        declared = self.script.declarations.get(caller)
+        declared = self.declared.get(caller)
         fact = TransactionFact(
             statement.name,
             caller,
@@ -185,6 +196,7 @@ class Stage:
 
     def keep(self, handle: Handle, pfn: int, order: int) -> None:
         """Book a block on a handle."""
+        handle.gone = False
         key = self._next_key
         self._next_key += 1 << order
         if handle.first_key < 0:
@@ -204,7 +216,7 @@ class Stage:
         stack = self.stack(statement.caller)
         number = len(self.facts.episodes)
         episode = new_episode(number, handle.name, row, steps)
-        declared = self.script.declarations.get(episode.caller)
+        declared = self.declared.get(episode.caller)
         episode.declared_errors = declared.errors if declared else ()
         if stack:
             episode.transaction = stack[-1].index
@@ -250,7 +262,7 @@ class Stage:
     def _steps(self, statement: Statement) -> tuple[Action, ...]:
         if statement.actions is not None:
             return statement.actions
-        declared = self.script.declarations.get(self.script.callers[statement.caller])
+        declared = self.declared.get(self.script.callers[statement.caller])
         return declared.on_failure if declared else ()
 
     def unwind(self, caller: int) -> None:

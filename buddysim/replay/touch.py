@@ -90,7 +90,7 @@ class Touches:
 
     def _free_nothing(self, statement: Statement, handle: Handle, seen: FirstSeen) -> None:
         """Free of a handle whose allocation failed: legal unless the caller's API says no."""
-        declared = self._script.declarations.get(self._script.callers[statement.caller])
+        declared = self._stage.declared.get(self._script.callers[statement.caller])
         if handle.failed_episode >= 0 and declared is not None and not declared.free_null:
             self._stage.facts.episodes[handle.failed_episode].used = True
             self._misuse(statement, handle, seen, "failed", handle.allocated)

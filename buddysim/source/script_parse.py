@@ -328,7 +328,9 @@ class _Reader:
     def _expect(self, line: ScriptLine, caller: int, rest: tuple[Field, ...]) -> Statement:
         field = self._first(line, rest, "an expression")
         expression = " ".join(line.text[field.column - 1 :].split())
-        return Statement(line.number, self._now_ns, caller, "expect", name=expression)
+        return Statement(
+            line.number, self._now_ns, caller, "expect", name=expression, column=field.column
+        )
 
     def _section(self, line: ScriptLine, caller: int, rest: tuple[Field, ...]) -> Statement:
         field = self._first(line, rest, "noio, nofs or end")

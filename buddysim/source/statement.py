@@ -91,6 +91,8 @@ class Statement:
     """Transaction, counter, section word or expression."""
     status: str = ""
     """``ok`` or an errno name (``end``)."""
+    column: int = 0
+    """Of an expression, from 1."""
 
 
 @dataclass(slots=True)

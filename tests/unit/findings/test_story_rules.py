@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from buddysim.errors import TraceError
 from buddysim.findings.registry import find_all
 from buddysim.findings.verdict import verdicts
 from buddysim.replay.config import ReplayConfig
@@ -198,8 +199,56 @@ def test_dropped_handles_are_skipped_and_counted(tmp_path: Path) -> None:
 def test_memory_comes_back_whole_after_unwinding(tmp_path: Path) -> None:
     head = _FRAGMENTED.format(mem="16M", profile="6.12")
     body = "@caller c context=process on_failure=unwind,error:ENOMEM\n0.1 c begin t\n"
-    body += "0.1 c alloc a gfp=GFP_NOFS repeat=50\n0.1 c alloc b order=2 gfp=GFP_NOFS|__GFP_NORETRY\n"
+    body += (
+        "0.1 c alloc a gfp=GFP_NOFS repeat=50\n0.1 c alloc b order=2 gfp=GFP_NOFS|__GFP_NORETRY\n"
+    )
     run = run_text(tmp_path, head + body + "0.1 c end t ok\n")
     assert run.caller("c").live_pages == 0
     assert run.story.transactions[0].status == "ENOMEM"
     assert run.story.transactions[0].leaked == []
+
+
+def test_a_callers_file_speaks_for_callers_that_say_nothing_themselves(tmp_path: Path) -> None:
+    callers = tmp_path / "callers.toml"
+    callers.write_text(
+        '[[caller]]\nglob = "c*"\ncontext = "softirq"\non_failure = "drop"\n', encoding="utf-8"
+    )
+    text = _FRAGMENTED.format(mem="16M", profile="6.12") + (
+        "@caller c2 context=softirq on_failure=silent-drop\n"
+        "1.0 c1 alloc a order=1 gfp=GFP_KERNEL|__GFP_NORETRY\n"
+        "+20s c2 alloc b order=1 gfp=GFP_ATOMIC\n"
+    )
+    run = run_text(tmp_path, text, callers_file=str(callers))
+    assert [(each.code, each.caller) for each in find_all(run)] == [
+        ("BS107", "c2"),
+        ("BS201", "c1"),
+    ]
+
+
+def test_a_repeat_that_fails_now_and_then_keeps_what_it_got(tmp_path: Path) -> None:
+    text = _ROOMY.format(profile="6.12") + (
+        "@caller c context=softirq on_failure=drop\n"
+        "0.1 c alloc a gfp=GFP_ATOMIC repeat=4\n0.2 c use a\n0.3 c free a\n"
+    )
+    run = run_text(tmp_path, text, faults=("nth:1",))
+    assert (run.caller("c").failed, run.caller("c").live_pages) == (1, 0)
+    assert run.story.skipped_operations == 0
+
+
+@pytest.mark.parametrize(
+    ("expression", "column", "words"),
+    [
+        ("lost > 0", 14, "unknown name 'lost'"),
+        ("live(q)", 14, "unknown handle 'q'"),
+        ("1 +", 17, "expression"),
+        ("failed > open('x')", 23, "unknown function"),
+    ],
+)
+def test_bad_expectations_are_refused_before_the_story(
+    tmp_path: Path, expression: str, column: int, words: str
+) -> None:
+    text = f"0.1 c alloc a\n0.2 c expect  {expression}\n"
+    with pytest.raises(TraceError, match=words) as caught:
+        run_text(tmp_path, text)
+    assert caught.value.line == 2
+    assert abs(caught.value.column - column) <= 2
