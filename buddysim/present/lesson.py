@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -49,7 +50,7 @@ def render_lesson(lesson: model.Lesson, seen: model.Observation, scenario: str) 
         *_paragraphs(lesson.text),
     ]
     for table in seen.tables:
-        parts += [_table(table), Text()]
+        parts += [Text(table.title, style="bold"), _table(table)]
     parts.append(Text("What was claimed, and what came out", style="bold"))
     parts += [_claims(lesson, seen), Text(), Text("Exercises", style="bold")]
     parts += [_exercises(lesson), Text()]
@@ -68,9 +69,9 @@ def _paragraphs(text: str) -> list[RenderableType]:
 
 
 def _table(table: model.Table) -> Table:
-    drawn = Table(title=table.title, title_justify="left", title_style="bold")
+    drawn = Table(box=SIMPLE_HEAD)
     for place, column in enumerate(table.columns):
-        drawn.add_column(column, justify="right" if place else "left")
+        drawn.add_column(column, justify="right" if place else "left", no_wrap=not place)
     for row in table.rows:
         drawn.add_row(*row)
     return drawn

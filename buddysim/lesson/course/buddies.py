@@ -41,10 +41,11 @@ def _play() -> Observation:
 
 def _table(steps: list[Step]) -> Table:
     rows = tuple(
-        (step.text, *(str(count) for count in step.after[-1].nr_free[4:])) for step in steps
+        (step.text.partition(" gfp=")[0], *(str(count) for count in step.after[-1].nr_free[4:]))
+        for step in steps
     )
-    columns = ("after", *(f"order {order}" for order in range(4, 11)))
-    return Table("Free blocks in the zone that served the requests", columns, rows)
+    columns = ("after", *(str(order) for order in range(4, 11)))
+    return Table("Free blocks by order, 4 to 10", columns, rows)
 
 
 LESSON = Lesson(

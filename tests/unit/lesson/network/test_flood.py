@@ -58,6 +58,16 @@ def test_timestamps_save_the_options_of_the_clients_that_offer_them(results) -> 
     assert stamped.mss_rounded == plain.mss_rounded, "the MSS is in the cookie, not in the stamp"
 
 
+def test_a_site_at_its_limit_loses_a_little_with_cookies_and_nearly_all_without(run) -> None:
+    busy = {"clients_per_s": 800, "request_us": 1270.0, "max_syn_backlog": 256}
+    calm = run(CookieMode.OFF, noise_per_s=0, seconds=6.0, **busy)
+    cookies = run(CookieMode.COOKIES, noise_per_s=450, seconds=6.0, **busy)
+    off = run(CookieMode.OFF, noise_per_s=450, seconds=24.0, **busy)
+    assert calm.served / 6 == pytest.approx(750, rel=0.02)
+    assert cookies.served / 6 == pytest.approx(725, rel=0.02)
+    assert off.served / 24 < 75
+
+
 def test_the_queue_bounds_the_memory_and_a_bigger_queue_pays_for_it(run) -> None:
     bounded = run(CookieMode.COOKIES, seconds=3.0)
     unbounded = run(CookieMode.OFF, seconds=3.0, max_syn_backlog=65536)
