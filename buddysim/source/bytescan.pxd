@@ -24,6 +24,10 @@ cdef inline Py_ssize_t find_separator(
         pos += 1
 
 
+cdef inline object match_usual(bytes data, Py_ssize_t pos):
+    return None
+
+
 cdef inline Py_ssize_t word_start(
     const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
 ) noexcept nogil:

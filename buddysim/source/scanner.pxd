@@ -52,6 +52,11 @@ cdef class Scanner:
     )
     cpdef Py_ssize_t scan(self, bytes block, Py_ssize_t pos, bint final) except? -1
 
+    cdef Py_ssize_t _usual(self, bytes block, Py_ssize_t pos) except -1
+
+    @cython.locals(row=Py_ssize_t)
+    cdef Py_ssize_t _store_page(self, int head, int event, int tail, long long number) noexcept
+
     cdef bint _may_go_on(self, bytes block, Py_ssize_t pos, Py_ssize_t stop) noexcept
 
     @cython.locals(

@@ -197,6 +197,10 @@ class Scanner:
         data = block
         end = len(block)
         while pos < end and self.count < _CAPACITY:
+            usual = self._usual(block, pos)
+            if usual:
+                pos = usual
+                continue
             first = data[pos]
             if first in (9, 61) or (first == 32 and pos + 1 < end and data[pos + 1] == 61):
                 stop = bytescan.frames_end(data, pos, end)
@@ -215,6 +219,28 @@ class Scanner:
                 self._odd(block, pos, stop)
             pos = eol + 1
         return pos
+
+    def _usual(self, block: bytes, pos: int) -> int:
+        """Store the line at ``pos`` if it is of the commonest kind and all its pieces are known.
+
+        Returns the offset of the next line, or 0 for :meth:`_event` to do it.
+        """
+        match = bytescan.match_usual(block, pos)
+        if match is None:
+            return 0
+        head_text, seconds, us, event_text, page, pfn, tail_text = match.groups()
+        head = self.heads.index.get(head_text, -1)
+        event = self.events.index.get(event_text, -1)
+        tail = self.tails.index.get(tail_text, -1)
+        if head < 0 or event < 0 or tail < 0 or self.event_shape[event] != _PAGE:
+            return 0
+        number = int(pfn, 16)
+        if self.event_fails[event] and (number == 0 or page[0] == 40):
+            number = -1
+        self.lines += 1
+        self.last_time = int(seconds) * 1_000_000_000 + int(us) * 1000
+        self._store_page(head, event, tail, number)
+        return match.end()
 
     def _may_go_on(self, block: bytes, pos: int, stop: int) -> bool:
         """The call chain [pos, stop) may have more frames in the next block."""
@@ -285,14 +311,20 @@ class Scanner:
             tail = self._new_tail(block, stop, eol)
             if tail < 0:
                 return 0
-        row = self._store(head, event)
+        row = self._store_page(head, event, tail, number)
         self.caller[row] = caller
+        return 1
+
+    def _store_page(self, head: int, event: int, tail: int, number: int) -> int:
+        """Fill a row with a pfn or pointer; the row's number."""
+        row = self._store(head, event)
+        self.caller[row] = self.head_caller[head]
         self.pfn[row] = number
         self.order[row] = self.tail_order[tail]
         self.migratetype[row] = self.tail_type[tail]
         self.gfp[row] = self.tail_gfp[tail]
         self.aux[row] = self.tail_aux[tail]
-        return 1
+        return row
 
     def _store(self, head: int, event: int) -> int:
         """Fill what every row has; the row's number."""
