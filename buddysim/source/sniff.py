@@ -48,12 +48,6 @@ def sniff(head: bytes, path: str) -> Layout:
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return Layout(name, reason=f"begins with the magic of a {name} file")
-    if b"\0" in head:
-        raise TraceError(
-            f"binary data of no known kind, begins with {head[:8].hex(' ')}",
-            path=path,
-            expected="ftrace, perf script or trace-cmd report text, perf.data, .bst, .trace",
-        )
     _refuse_known_strangers(head, path)
     lines = head.split(b"\n")[:_LINES_LOOKED_AT]
     if any(line.lstrip().startswith(b"@") for line in lines[:50]):
@@ -106,6 +100,12 @@ def _sniff_text(lines: list[bytes], path: str) -> Layout:
 
 
 def _nothing_found(lines: list[bytes], path: str) -> TraceError:
+    if any(b"\0" in line for line in lines):
+        return TraceError(
+            f"binary data of no known kind, begins with {lines[0][:8].hex(' ')}",
+            path=path,
+            expected="ftrace, perf script or trace-cmd report text, perf.data, .bst or a script",
+        )
     told = [line for line in lines if line.strip() and not line.startswith(b"#")]
     found = repr(told[0][:60].decode("utf-8", "replace")) if told else "only comments"
     return TraceError(

@@ -254,6 +254,13 @@ def test_a_cut_last_line_is_counted_not_guessed(file: Path) -> None:
     assert trace.meta.skipped_lines == 1
 
 
+def test_a_stray_zero_byte_costs_its_line_only(file: Path) -> None:
+    text = lines(ALLOC, ALLOC, ALLOC)
+    trace, rows = read(file, text.replace("  2.0", "  2\0."))
+    assert len(rows) == 2
+    assert trace.meta.skipped_lines == 1
+
+
 def test_windows_line_ends_are_no_damage(file: Path) -> None:
     trace, rows = read(file, lines(ALLOC, f"mm_page_free: {HEX} order=0").replace("\n", "\r\n"))
     assert len(rows) == 2
