@@ -24,20 +24,25 @@ if TYPE_CHECKING:
 __all__ = ["lesson"]
 
 _QUIT = ("q", "")
+_QUESTIONS = 10
+_EVENTS = 5000
 
 
 def lesson(
     name: Annotated[
-        str, typer.Argument(metavar="[NAME|TRACE]", help="A lesson, or a trace of your own.")
+        str, typer.Argument(metavar="NAME|TRACE", help="A lesson, or a trace of your own.")
     ] = "",
     *,
     step: Annotated[bool, typer.Option("--step", help="Walk event by event.")] = False,
     quiz: Annotated[bool, typer.Option("--quiz", help="Guess what happens, keep score.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Play it back on the screen.")] = False,
-    questions: Annotated[int, typer.Option(metavar="N", min=1, help="Questions of the quiz.")] = 10,
+    questions: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Questions of the quiz; 10 by default.")
+    ] = None,
     events: Annotated[
-        int, typer.Option(metavar="N", min=1, help="--step and --quiz go this far into a trace.")
-    ] = 5000,
+        int | None,
+        typer.Option(metavar="N", min=1, help="--step and --quiz go this far; 5000 by default."),
+    ] = None,
     profile: options.ProfileOption = None,
     fault: options.FaultOption = None,
     seed: options.SeedOption = 0,
@@ -56,17 +61,19 @@ def lesson(
 
         buddysim lesson buddies --step
 
-        buddysim lesson traces/boot.txt --quiz --questions 5
+        buddysim lesson traces/rogues.trace --quiz --questions 5
     """
     from buddysim.replay.config import ReplayConfig
 
     modes = step + quiz + live
     changes = profile is not None or bool(fault) or seed != 0
     _check(name, modes, output_format, output, changes=changes)
+    _belongs(quiz or questions is None, "--questions", "--quiz")
+    _belongs(step or quiz or events is None, "--events", "--step or --quiz")
     config = ReplayConfig(profile=profile, faults=tuple(fault or ()), seed=seed)
     if step or quiz:
-        walked = _steps(_scenario(name), config, events)
-        _quiz(walked, questions) if quiz else _walk(walked)
+        walked = _steps(_scenario(name), config, events or _EVENTS)
+        _quiz(walked, questions or _QUESTIONS) if quiz else _walk(walked)
     elif live:
         from buddysim.present.tui.run import run_live
 
@@ -93,6 +100,11 @@ def _check(
             "a lesson's claims are about its own machine",
             hint="--profile, --fault and --seed go with --step, --quiz or --live",
         )
+
+
+def _belongs(fits: bool, option: str, mode: str) -> None:
+    if not fits:
+        raise ConfigError(f"{option} without {mode}")
 
 
 def _contents(as_json: bool, output: Path | None) -> None:

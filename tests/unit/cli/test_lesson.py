@@ -176,6 +176,8 @@ def test_json_is_one_document() -> None:
         (("buddies", "--seed", "3"), "about its own machine"),
         (("buddies", "--step", "--format", "json"), "need the screen"),
         (("--quiz",), "no lesson named"),
+        (("buddies", "--questions", "3"), "--questions without --quiz"),
+        (("buddies", "--live", "--events", "3"), "--events without --step or --quiz"),
         (("buddies", "-o", "/nowhere/at/all"), "cannot write"),
     ],
 )
