@@ -43,6 +43,7 @@ VERBS = (
     _verb("replay", "Replay a trace: failures, warnings, fragmentation, who mishandles failures."),
     _verb("inspect", "What is in this trace: format, events, callers, inconsistencies."),
     _verb("convert", "Between trace formats; the suffix names the format."),
+    _verb("record", "Record a real trace with the running kernel's tracefs."),
     _verb("verify", "Compare the simulator with recordings of a real kernel."),
     _verb("gfp", "Decode or encode a GFP mask for a kernel.", "gfp_cli"),
     _verb("rules", "The catalogue of findings, and what each means."),

@@ -12,6 +12,7 @@ from buddysim.replay.prng import Stream
 from buddysim.replay.snapshot import spec_from_snapshot
 from buddysim.source.event import Trace
 from buddysim.source.oracle import read_snapshots
+from buddysim.source.packed import PackedTrace
 from buddysim.source.proc_machine import machine_spec_from_proc
 from buddysim.source.script import ScriptTrace
 from buddysim.source.statement import Fill, Script
@@ -22,6 +23,7 @@ _DEFAULT_RECORDING_BYTES = 1 << 30
 _DEFAULT_SCRIPT_BYTES = 64 << 20
 _DEFAULT_PROFILE = "6.12"
 _MAX_FILL_BLOCKS = 1 << 28
+_PROC = ("zoneinfo", "buddyinfo", "pagetypeinfo")
 
 
 def machine_spec_for(trace: Trace, config: ReplayConfig) -> MachineSpec:
@@ -38,7 +40,7 @@ def machine_spec_for(trace: Trace, config: ReplayConfig) -> MachineSpec:
         spec = _script_spec(script, profile)
         settings = (*script.machine.sysctl, *settings)
     else:
-        found = snapshot_beside(trace.meta.path, profile)
+        found = _snapshot_of(trace, profile)
         spec = found or MachineSpec.from_mem(_DEFAULT_RECORDING_BYTES, profile=profile)
     sysctl = spec.sysctl
     for setting in settings:
@@ -68,11 +70,30 @@ def snapshot_beside(trace_path: str, profile: str) -> MachineSpec | None:
     if snapshots:
         return spec_from_snapshot(snapshots[0], profile, x86=x86)
     texts: dict[str, str] = {}
-    for name in ("zoneinfo", "buddyinfo", "pagetypeinfo"):
+    for name in _PROC:
         for candidate in (folder / f"{name}.before.txt", folder / f"{name}.txt"):
             if candidate.is_file():
                 texts[name] = candidate.read_text(encoding="utf-8", errors="replace")
                 break
+    return _spec_from_texts(texts, profile)
+
+
+def _snapshot_of(trace: Trace, profile: str) -> MachineSpec | None:
+    """The start state a packed trace carries, else what lies beside the trace."""
+    if isinstance(trace, PackedTrace):
+        kept = trace.snapshots()
+        texts = {
+            name: kept[f"{name}.before.txt"].decode("utf-8", "replace")
+            for name in _PROC
+            if f"{name}.before.txt" in kept
+        }
+        spec = _spec_from_texts(texts, profile)
+        if spec is not None:
+            return spec
+    return snapshot_beside(trace.meta.path, profile)
+
+
+def _spec_from_texts(texts: dict[str, str], profile: str) -> MachineSpec | None:
     if "zoneinfo" not in texts or len(texts) < 2:
         return None
     return machine_spec_from_proc(

@@ -1,0 +1,79 @@
+"""``buddysim record``: a real trace of this machine."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from buddysim.cli._options import QuietOption
+from buddysim.errors import ConfigError
+from buddysim.units import parse_bytes, parse_duration
+
+if TYPE_CHECKING:
+    from buddysim.source.record import Recording
+
+__all__ = ["record"]
+
+
+def record(
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- COMMAND...]", help="What to run and record.")
+    ] = None,
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE.bst", help="The recording.")
+    ],
+    duration: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Record the whole system this long: 5s.")
+    ] = None,
+    buffer: Annotated[str, typer.Option(metavar="SIZE", help="Ring buffer for each cpu.")] = "64M",
+    quiet: QuietOption = False,
+) -> int:
+    """Record the page allocations of a command, or of the whole system, with a tracefs instance of
+    our own: nothing global is touched, and the instance is removed whatever happens.
+
+    Examples:
+
+        buddysim record -o fork.bst -- make -j4
+
+        buddysim record -o system.bst --duration 5s
+    """
+    from buddysim.source.record import record_command, record_system, write_recording
+
+    if (duration is None) == (not command):
+        raise ConfigError("nothing to record", expected="either -- COMMAND or --duration TIME")
+    if output.suffix != ".bst":
+        raise ConfigError(f"output {output}", expected="a name ending in .bst")
+    kilobytes = max(parse_bytes(buffer) // 1024, 4)
+    with tempfile.TemporaryDirectory(prefix="buddysim-") as folder:
+        text = Path(folder) / "trace.txt"
+        if command:
+            recording = record_command(command, text, buffer_kb=kilobytes)
+        else:
+            seconds = parse_duration(duration or "0s") / 1e9
+            recording = record_system(seconds, text, buffer_kb=kilobytes)
+        events = write_recording(recording, str(output))
+    if not quiet:
+        sys.stderr.write(_told(recording, output, events, kilobytes))
+    return recording.exit_status
+
+
+def _told(recording: Recording, output: Path, events: int, kilobytes: int) -> str:
+    lines = [
+        f"{output}: {events:,} events in {recording.seconds:.2f} s, "
+        f"{recording.lost_events:,} lost, buffer {kilobytes:,} kB a cpu"
+    ]
+    if recording.lost_events:
+        lines.append("events were lost: use a larger --buffer")
+    if recording.missing_events:
+        lines.append(f"this kernel does not have: {', '.join(recording.missing_events)}")
+    if recording.missing_files:
+        lines.append(
+            f"not readable: {', '.join(f'/proc/{name}' for name in recording.missing_files)} "
+            "(root may); the start state is less exact"
+        )
+    return "".join(f"{line}\n" for line in lines)

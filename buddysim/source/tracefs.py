@@ -1,0 +1,117 @@
+"""A private tracefs instance: our own buffer and switches, nothing global touched, always removed.
+
+Fact sheet 13 and "traces in the wild": on locked-down machines the global ftrace switches cannot
+be written, but instances can be made.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from buddysim.errors import ConfigError
+
+__all__ = ["EVENTS", "Instance", "find_tracefs"]
+
+_ROOTS = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
+EVENTS = (
+    "kmem/mm_page_alloc",
+    "kmem/mm_page_free",
+    "kmem/mm_page_free_batched",
+    "kmem/mm_page_alloc_zone_locked",
+    "kmem/mm_page_pcpu_drain",
+    "kmem/mm_page_alloc_extfrag",
+    "vmscan/mm_vmscan_kswapd_wake",
+    "vmscan/mm_vmscan_kswapd_sleep",
+    "vmscan/mm_vmscan_wakeup_kswapd",
+    "vmscan/mm_vmscan_direct_reclaim_begin",
+    "vmscan/mm_vmscan_direct_reclaim_end",
+    "compaction/mm_compaction_begin",
+    "compaction/mm_compaction_end",
+    "compaction/mm_compaction_migratepages",
+    "oom/mark_victim",
+)
+"""What is recorded, as far as the running kernel has it."""
+
+
+def find_tracefs() -> Path:
+    """The mounted tracefs.  Raises ConfigError saying precisely what is missing."""
+    for root in _ROOTS:
+        if (root / "instances").is_dir():
+            if not os.access(root / "instances", os.W_OK):
+                raise ConfigError(
+                    f"{root}/instances cannot be written",
+                    hint="run as root, or with CAP_DAC_OVERRIDE and tracefs not locked down",
+                )
+            return root
+    raise ConfigError(
+        "tracefs is not mounted", hint="as root: mount -t tracefs tracefs /sys/kernel/tracing"
+    )
+
+
+class Instance:
+    """One tracefs instance.  A context manager; leaving removes it whatever happened."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.path = root / "instances" / name
+
+    def __enter__(self) -> Instance:
+        try:
+            self.path.mkdir()
+        except FileExistsError:
+            raise ConfigError(f"{self.path} exists", hint="another recording is running") from None
+        except OSError as error:
+            raise ConfigError(
+                f"cannot make {self.path}: {error.strerror}",
+                hint="is the kernel locked down (cat /sys/kernel/security/lockdown)?",
+            ) from None
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.write("tracing_on", "0", required=False)
+        self.write("events/enable", "0", required=False)
+        self.path.rmdir()
+
+    def write(self, name: str, text: str, *, required: bool = True) -> bool:
+        """Write one control file; False when it is missing or refused and not ``required``."""
+        try:
+            (self.path / name).write_text(text, encoding="ascii")
+        except OSError as error:
+            if required:
+                raise ConfigError(f"cannot write {self.path / name}: {error.strerror}") from None
+            return False
+        return True
+
+    def enable(self, events: tuple[str, ...] = EVENTS) -> list[str]:
+        """Switch events on; those the kernel lacks.  Raises ConfigError without mm_page_alloc."""
+        missing = [
+            event
+            for event in events
+            if not self.write(f"events/{event}/enable", "1", required=False)
+        ]
+        if "kmem/mm_page_alloc" in missing:
+            raise ConfigError("this kernel has no kmem:mm_page_alloc event")
+        return missing
+
+    def follow(self, pid: int) -> None:
+        """Record only a process and the children it will have."""
+        self.write("options/event-fork", "1", required=False)
+        self.write("set_event_pid", str(pid))
+
+    def lost(self) -> int:
+        """Events the ring buffers overwrote or dropped, over all cpus."""
+        return sum(self._stat("overrun")) + sum(self._stat("dropped events"))
+
+    def _stat(self, word: str) -> Iterator[int]:
+        for stats in sorted(self.path.glob("per_cpu/cpu*/stats")):
+            for line in stats.read_text(encoding="ascii").splitlines():
+                name, _, value = line.partition(":")
+                if name.strip() == word:
+                    yield int(value)
+
+    def text(self) -> Iterator[bytes]:
+        """The recorded trace as text, in blocks."""
+        with (self.path / "trace").open("rb") as stream:
+            while block := stream.read(1 << 20):
+                yield block

@@ -1,0 +1,115 @@
+"""Recording the running kernel: real where tracefs can be used, skipped elsewhere."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from buddysim.cli.main import main
+from buddysim.errors import ConfigError
+from buddysim.source import tracefs
+from buddysim.source.packed import PackedTrace
+from buddysim.source.tracefs import find_tracefs
+
+WORK = "x = bytearray(8 << 20); print('worked')"
+SWITCHES = ("tracing_on", "current_tracer", "set_event_pid", "events/kmem/enable")
+
+
+@pytest.fixture
+def root() -> Path:
+    try:
+        return find_tracefs()
+    except ConfigError as error:
+        pytest.skip(f"no usable tracefs: {error}")
+
+
+def switches(root: Path) -> list[str]:
+    return [(root / name).read_text() for name in SWITCHES if (root / name).is_file()]
+
+
+def instances(root: Path) -> set[str]:
+    return {
+        path.name for path in (root / "instances").iterdir() if path.name.startswith("buddysim")
+    }
+
+
+def test_a_command_is_recorded_and_nothing_stays_behind(
+    root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before, held = switches(root), instances(root)
+    out = tmp_path / "x.bst"
+    assert main(["record", "-o", str(out), "--", sys.executable, "-c", WORK]) == 0
+    printed = capfd.readouterr()
+    assert printed.out == "worked\n"
+    assert "0 lost" in printed.err
+    assert switches(root) == before
+    assert instances(root) == held
+    trace = PackedTrace(str(out))
+    assert {"zoneinfo.before.txt", "buddyinfo.after.txt"} <= set(trace.snapshots())
+    assert sum(map(len, trace.batches())) > 2000
+    assert main(["replay", str(out), "-q", "--format", "json", "--fail-on", "error"]) in {0, 1}
+
+
+def test_the_command_s_exit_status_is_ours_and_its_death_leaves_nothing(
+    root: Path, tmp_path: Path
+) -> None:
+    held = instances(root)
+    out = str(tmp_path / "x.bst")
+    assert main(["record", "-q", "-o", out, "--", "sh", "-c", "exit 3"]) == 3
+    killed = "import os, signal; x = bytearray(4 << 20); os.kill(os.getpid(), signal.SIGKILL)"
+    assert main(["record", "-q", "-o", out, "--", sys.executable, "-c", killed]) != 0
+    assert instances(root) == held
+
+
+def test_ctrl_c_keeps_what_was_recorded(root: Path, tmp_path: Path) -> None:
+    held = instances(root)
+    out = tmp_path / "system.bst"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "buddysim", "record", "-q", "-o", str(out), "--duration", "60s"],
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 20
+    while not is_tracing(root, held) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    subprocess.run([sys.executable, "-c", WORK], check=True, stdout=subprocess.DEVNULL)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert instances(root) == held
+    assert sum(map(len, PackedTrace(str(out)).batches())) > 0
+
+
+def test_what_is_missing_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tracefs, "_ROOTS", (tmp_path / "absent",))
+    assert main(["record", "-o", str(tmp_path / "x.bst"), "--", "true"]) == 2
+    assert "tracefs is not mounted" in capsys.readouterr().err
+    assert not (tmp_path / "x.bst").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-o", "x.bst"],
+        ["-o", "x.bst", "--duration", "1s", "--", "true"],
+        ["-o", "x.txt", "--", "true"],
+        ["-o", "x.bst", "--duration", "soon"],
+    ],
+)
+def test_bad_usage_is_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["record", *words]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not Path("x.bst").exists()
+
+
+def test_a_command_that_does_not_exist(root: Path, tmp_path: Path) -> None:
+    held = instances(root)
+    out = str(tmp_path / "x.bst")
+    assert main(["record", "-q", "-o", out, "--", "no-such-command-anywhere"]) != 0
+    assert instances(root) == held
