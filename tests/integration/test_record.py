@@ -33,9 +33,13 @@ def switches(root: Path) -> list[str]:
 
 
 def instances(root: Path) -> set[str]:
-    return {
-        path.name for path in (root / "instances").iterdir() if path.name.startswith("buddysim")
-    }
+    return {path.name for path in (root / "instances").glob("buddysim-*")}
+
+
+def is_tracing(root: Path, held: set[str]) -> bool:
+    """Has an instance that was not there before been switched on?"""
+    fresh = instances(root) - held
+    return any((root / "instances" / name / "tracing_on").read_text() == "1\n" for name in fresh)
 
 
 def test_a_command_is_recorded_and_nothing_stays_behind(
