@@ -14,6 +14,7 @@ from buddysim.source.columns import fill_zeros, gather, permute, typed
 from buddysim.source.decoder import CallerNames
 from buddysim.source.event import BATCH_EVENTS, EventBatch
 from buddysim.source.perf_samples import SampleScanner
+from buddysim.source.slab_pages import name_slab_pages
 
 __all__ = ["RowOrder"]
 
@@ -118,5 +119,6 @@ class RowOrder:
             batch = EventBatch(self.first)
             for name, column in self._scanner.columns.items():
                 setattr(batch, name, column[start : min(start + BATCH_EVENTS, cut)])
+            name_slab_pages(batch)
             self.first += len(batch)
             yield batch

@@ -8,6 +8,7 @@ from buddysim.errors import TraceError
 from buddysim.source.decoder import CallerBy, LineDecoder
 from buddysim.source.event import EventBatch, Tables, TraceMeta
 from buddysim.source.scanner import Scanner
+from buddysim.source.slab_pages import name_slab_pages
 from buddysim.source.sniff import DEFAULT_PROFILE, Layout
 from buddysim.source.stream import ByteStream
 
@@ -84,6 +85,7 @@ class TextTrace:
 
     def _take(self, *, final: bool) -> EventBatch:
         batch = self._scanner.take(final)
+        name_slab_pages(batch)
         self.meta.lines = self._scanner.lines
         self.meta.skipped_lines = self._scanner.skipped
         return batch
