@@ -22,6 +22,7 @@ TO_CYTHONIZE: tuple[str, ...] = (
     "buddysim/mm/pcp.py",
     "buddysim/mm/zone.py",
     "buddysim/mm/page_allocator.py",
+    "buddysim/replay/loop.py",
     "buddysim/source/columns.py",
     "buddysim/source/perf_samples.py",
     "buddysim/source/scanner.py",

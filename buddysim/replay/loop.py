@@ -89,7 +89,8 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
             pfn = pfns[row]
             caller = callers[row]
             order = orders[row]
-            shape = gfps[row] << 32 | caller << 12 | order << 8 | contexts[row]
+            shape = gfps[row]
+            shape = shape << 32 | caller << 12 | order << 8 | contexts[row]
             count = shapes.get(shape, 0)
             if not fast or not count or pfn < 0 or handles[row] >= 0:
                 break
