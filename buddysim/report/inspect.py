@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from buddysim.kernel.context import Context
 from buddysim.kernel.migratetype import MIGRATE_TYPES, NAMES
-from buddysim.source.doctor import Doctor
+from buddysim.source.doctor import EFFECTS, Doctor
 from buddysim.source.event import EventBatch, EventKind, Trace
 from buddysim.source.tracepoints import KIND_NAMES
 
@@ -70,6 +70,8 @@ class Inspection:
     truncated: bool = False
     reconciled: dict[str, int] = field(default_factory=dict)
     """By name of :data:`buddysim.source.doctor.EFFECTS`."""
+    effects: dict[str, str] = field(default_factory=dict)
+    """What each oddity that occurred may do to a replay."""
     live_at_end: int = 0
     """Blocks allocated in the trace and not freed in it."""
     orders_by_migratetype: dict[str, list[int]] = field(default_factory=dict)
@@ -145,6 +147,7 @@ def inspect_trace(trace: Trace, progress: Callable[[int], None] | None = None) -
         lost_events=meta.lost_events,
         truncated=meta.truncated,
         reconciled=census.doctor.counts,
+        effects={name: EFFECTS[name] for name, count in census.doctor.counts.items() if count},
         live_at_end=census.doctor.live_blocks,
         orders_by_migratetype=_table(census.types),
         contexts=_contexts(census.contexts),

@@ -17,6 +17,7 @@ __all__ = ["CallerBy", "CallerNames", "LineDecoder"]
 _EVENT_NAME = re.compile(r"(?:.*\s)?(?:\w+:)?([A-Za-z_]\w*):\s*")
 _LOST = re.compile(r"CPU:(\d{1,4}) \[(?:LOST )?(\d{1,18}) EVENTS(?: DROPPED)?\]")
 _ENTRIES = re.compile(r"# entries-in-buffer/entries-written: *(\d{1,18})/(\d{1,18})")
+_ADDRESS = re.compile(r"[0-9a-f]{8,16}")
 _SITE = re.compile(r"call_site=(\S+)")
 _KNOWN_LINE = re.compile(
     r"#.*|cpus=\d+|version = .*|CPU \d+ is empty|CPU:\d+ \[(?:LOST EVENTS|EVENTS DROPPED)\]"
@@ -74,7 +75,7 @@ class CallerNames:
         symbol = symbol_of(site)
         if self._caller_by == "comm" or (not symbol[:1].isalpha() and symbol[:1] != "_"):
             return 0
-        if all(letter in "0123456789abcdef" for letter in symbol):
+        if _ADDRESS.fullmatch(symbol):
             return 0
         return self.caller(symbol)
 

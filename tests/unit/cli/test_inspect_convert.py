@@ -40,6 +40,7 @@ def test_inspect_json_is_one_document_with_the_promised_keys(
     assert (found["lines"], found["skipped_lines"], found["lost_events"]) == (5, 1, 0)
     assert found["orders_by_migratetype"]["UNMOVABLE"] == [0, 0, 1] + [0] * 8
     assert found["contexts"] == {"softirq": 2}
+    assert found["effects"] == {}
     assert set(found) >= {"format", "layout", "profile", "callers", "reconciled"}
 
 

@@ -50,6 +50,7 @@ def test_complete_recording_has_its_known_failures_and_frees(oracle_dir: Path) -
     assert inspection.failed_allocations == 8
     assert inspection.reconciled["alloc_live"] == 0
     assert inspection.reconciled["batched"] == 105252
+    assert set(inspection.effects) == {"free_unknown", "batched"}
     assert inspection.contexts == {"atomic": 87, "process": 105361}
 
 
