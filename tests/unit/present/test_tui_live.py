@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,8 @@ from buddysim.replay.film import Film, Frame, ZoneFrame
 from buddysim.replay.outcome import FailureRow
 
 SMALL = (80, 24)
+STORED = Path(__file__).resolve().parents[2] / "golden" / "tui"
+"""Screens, character by character; ``BUDDYSIM_UPDATE=1`` rewrites them after a look."""
 
 
 def zone(free: int, order0: int = 0) -> ZoneFrame:
@@ -209,3 +213,27 @@ def test_a_screenshot_can_be_taken() -> None:
         assert "demo.trace" in app.export_screenshot()
 
     drive(script)
+
+
+def screen_text(app: LiveView) -> str:
+    """What the terminal shows, without colours, trailing blanks dropped."""
+    strips = app.screen._compositor.render_strips()
+    lines = ("".join(segment.text for segment in strip).rstrip() for strip in strips)
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("size", [SMALL, (160, 48)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("key", ["home", "end", "question_mark"])
+def test_the_screen_is_as_stored(size: tuple[int, int], key: str) -> None:
+    seen: list[str] = []
+
+    async def script(app: LiveView, pilot: Pilot[None]) -> None:
+        await pilot.press(key)
+        await pilot.pause()
+        seen.append(screen_text(app))
+
+    drive(script, size=size)
+    stored = STORED / f"{key}-{size[0]}x{size[1]}.txt"
+    if os.environ.get("BUDDYSIM_UPDATE"):
+        stored.write_text(seen[0], encoding="utf-8")
+    assert seen[0] == stored.read_text(encoding="utf-8")
