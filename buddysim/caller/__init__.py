@@ -1,1 +1,5 @@
-"""What callers do when their allocation fails."""
+"""What a caller does when its allocation fails: declared policies, and callers in Python."""
+
+from buddysim.caller.declaration import caller, every, once
+
+__all__ = ["caller", "every", "once"]

@@ -17,7 +17,8 @@ def command(run: RunResult, faults: tuple[str, ...] | None = None) -> str:
     Runs are deterministic, so pasting it into a shell gives the same findings again.
     """
     config = run.config
-    words = ["buddysim", "replay", run.meta.path]
+    verb = "run" if run.meta.format == "python" else "replay"
+    words = ["buddysim", verb, run.meta.path]
     if config.profile:
         words += ["--profile", config.profile]
     words += config.options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from time import perf_counter
+from typing import Protocol
 
 import buddysim.mm.zone
 from buddysim.fault.plan import FaultPlan
@@ -23,13 +24,21 @@ from buddysim.replay.run import Run
 from buddysim.replay.sampler import Sampler
 from buddysim.replay.stage import Stage
 from buddysim.replay.start import apply_prelude, machine_spec_for
-from buddysim.source.event import EventBatch, EventKind, Trace
+from buddysim.source.event import EventBatch, EventKind, Tables, Trace, TraceMeta
 from buddysim.source.script import ScriptTrace
 from buddysim.warn.ratelimit import Window
 
-__all__ = ["core_build", "replay"]
+__all__ = ["Told", "core_build", "new_run", "replay", "vmstat_of", "zone_facts"]
 
 Progress = Callable[[int], None]
+
+
+class Told(Protocol):
+    """What a run must know of its subject: where it comes from and who takes part."""
+
+    meta: TraceMeta
+    tables: Tables
+
 
 _FREE = int(EventKind.FREE)
 _FREE_BATCHED = int(EventKind.FREE_BATCHED)
@@ -60,7 +69,7 @@ def replay(
     install_policies(machine, recording=not isinstance(trace, ScriptTrace))
     if isinstance(trace, ScriptTrace):
         apply_prelude(machine, trace.script, config.seed)
-    run = _new_run(trace, config, machine)
+    run = new_run(trace, config, machine)
     started = perf_counter()
     batches = trace.batches()
     if watcher is not None:
@@ -70,7 +79,8 @@ def replay(
     return run.result
 
 
-def _new_run(trace: Trace, config: ReplayConfig, machine: Machine) -> Run:
+def new_run(trace: Told, config: ReplayConfig, machine: Machine) -> Run:
+    """The books of a run on ``machine``.  Raises ConfigError, FaultSpecError."""
     result = RunResult(
         meta=trace.meta,
         config=config,
@@ -170,7 +180,7 @@ class _Player:
         result.reconciled = dict(sorted(result.reconciled.items()))
         run.desk.finish(result.callers)
         result.zones = [zone_facts(zone) for zone in run.machine.zones]
-        result.vmstat = _vmstat(run.machine)
+        result.vmstat = vmstat_of(run.machine)
         result.counters = dict(sorted(result.counters.items()))
         result.samples = self.sampler.samples
         result.digest = self.digest.finish(run.machine)
@@ -194,7 +204,7 @@ def zone_facts(zone: Zone) -> ZoneFacts:
     )
 
 
-def _vmstat(machine: Machine) -> dict[str, int]:
+def vmstat_of(machine: Machine) -> dict[str, int]:
     """Counters, with those the zones keep themselves."""
     counts = machine.vmstat.as_dict()
     for zone in machine.zones:

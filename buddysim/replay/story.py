@@ -102,6 +102,8 @@ class TransactionFact:
     leaked: list[str] = field(default_factory=list)
     """Handles still live when it ended with an error."""
     leaked_pages: int = 0
+    crash: str = ""
+    """What a Python caller raised instead of an error code; ``status`` is then its kind."""
     declared_errors: tuple[str, ...] = ()
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from buddysim.findings.finding import Evidence, Finding, Severity
-from buddysim.findings.repro import command_for_episode
+from buddysim.findings.repro import command, command_for_episode
 from buddysim.findings.rule import Rule
 from buddysim.replay.outcome import RunResult
-from buddysim.replay.story import Episode
+from buddysim.replay.story import Episode, TransactionFact
 
 __all__ = ["RULE"]
 
@@ -20,6 +20,9 @@ def _detect(run: RunResult) -> Iterator[Finding]:
     for fact in run.story.transactions:
         good = {"", "ok", *_USUAL, *fact.declared_errors}
         key = (fact.caller, fact.end_line)
+        if fact.crash and not fact.episodes and key not in told:
+            told.add(key)
+            yield _crash(run, fact)
         if fact.episodes and fact.status not in good and key not in told:
             told.add(key)
             episode = run.story.episodes[fact.episodes[-1]]
@@ -36,6 +39,13 @@ def _detect(run: RunResult) -> Iterator[Finding]:
                 episode.event, episode.line, episode.time_ns, f"returns {episode.errno}"
             )
             yield _finding(run, episode, episode.errno, where)
+
+
+def _crash(run: RunResult, fact: TransactionFact) -> Finding:
+    """A Python caller broke without any failure to blame."""
+    where = Evidence(fact.end_event, fact.end_line, fact.end_time_ns, fact.crash)
+    message = f"breaks with {fact.crash}, although no allocation of its failed"
+    return RULE.claim(fact.caller, message, (where,), repro=command(run), path=run.meta.path)
 
 
 def _finding(run: RunResult, episode: Episode, status: str, where: Evidence) -> Finding:
