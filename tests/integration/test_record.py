@@ -73,9 +73,9 @@ def test_the_command_s_exit_status_is_ours_and_its_death_leaves_nothing(
 def test_ctrl_c_keeps_what_was_recorded(root: Path, tmp_path: Path) -> None:
     held = instances(root)
     out = tmp_path / "system.bst"
+    options = ["-q", "-o", str(out), "--duration", "60s", "--buffer", "512K"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "buddysim", "record", "-q", "-o", str(out), "--duration", "60s"],
-        stderr=subprocess.PIPE,
+        [sys.executable, "-m", "buddysim", "record", *options], stderr=subprocess.PIPE
     )
     deadline = time.monotonic() + 20
     while not is_tracing(root, held) and time.monotonic() < deadline:
