@@ -42,11 +42,18 @@ def command(run: RunResult, faults: tuple[str, ...] | None = None) -> str:
 def command_for_episode(run: RunResult, episode: Episode) -> str:
     """As :func:`command`, but an injected failure is injected alone where that is sure to do.
 
-    It is when no earlier request of the same caller failed: then the caller has come to this
-    request by the same way in a run without the other faults.
+    It is when no earlier request of the same caller failed, for then the caller comes to this
+    request by the same way without the other faults; and when none of the attempts that followed
+    it (retries, fallbacks) was failed as well.
     """
-    first = next((each for each in run.story.episodes if each.caller == episode.caller), episode)
-    plain = "," not in episode.caller and "=" not in episode.caller
-    if episode.origin != "injected" or first.number != episode.number or not plain:
+    if episode.origin != "injected" or not _is_alone(run, episode):
         return command(run)
     return command(run, (f"caller={glob.escape(episode.caller)},nth={episode.nth_of_caller}",))
+
+
+def _is_alone(run: RunResult, episode: Episode) -> bool:
+    """Is this failure the caller's first, and the only one of its event?"""
+    if "," in episode.caller or "=" in episode.caller or run.failures_dropped:
+        return False
+    mine = [row.event for row in run.failures if row.caller == episode.caller]
+    return mine[0] == episode.event and mine.count(episode.event) == 1
