@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from buddysim.errors import ConfigError
+from buddysim.cli._output import check_format, emit
 
 if TYPE_CHECKING:
     from buddysim.report.gfp import GfpAnswer
@@ -50,17 +49,12 @@ def gfp_cli(
 
         buddysim gfp 0xcc0 --format json
     """
-    if output_format not in {None, "rich", "json"}:
-        raise ConfigError(f"--format {output_format}", expected="rich or json")
     answer = gfp("|".join(mask), profile)
-    if output_format == "json":
+    if check_format(output_format) == "json":
         text = _json(answer)
     else:
         text = _rich(answer, to_file=output is not None, with_legend=not quiet)
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        _write(output, text)
+    emit(text, output)
 
 
 def gfp(text: str, profile: str | None = None) -> GfpAnswer:
@@ -85,12 +79,3 @@ def _rich(answer: GfpAnswer, *, to_file: bool, with_legend: bool) -> str:
     with console.capture() as capture:
         console.print(render_gfp(answer, with_legend=with_legend))
     return capture.get()
-
-
-def _write(output: Path, text: str) -> None:
-    temporary = output.with_name(f".{output.name}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(output)
-    except OSError as error:
-        raise ConfigError(f"cannot write {output}: {error.strerror or error}") from error
