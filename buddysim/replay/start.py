@@ -22,7 +22,6 @@ __all__ = ["apply_prelude", "machine_spec_for", "snapshot_beside"]
 _DEFAULT_RECORDING_BYTES = 1 << 30
 _DEFAULT_SCRIPT_BYTES = 64 << 20
 _DEFAULT_PROFILE = "6.12"
-_MAX_FILL_BLOCKS = 1 << 28
 _PROC = ("zoneinfo", "buddyinfo", "pagetypeinfo")
 
 
@@ -115,18 +114,26 @@ def apply_prelude(machine: Machine, script: Script, seed: int) -> None:
 
 
 def _fill(machine: Machine, fill: Fill, stream: Stream) -> None:
-    taken: list[int] = []
-    while len(taken) < _MAX_FILL_BLOCKS:
-        if sum(zone.free + zone.free_pcp for zone in machine.zones) <= fill.until_free:
-            break
-        pfn = machine.alloc_pages(fill.order, fill.gfp)
-        if pfn < 0:
-            break
-        taken.append(pfn)
+    taken = _take_until(machine, fill)
     for index, pfn in enumerate(taken):
         if _is_given_back(fill.free, index, stream):
             machine.free_pages(pfn, fill.order)
     machine.drain_all_pages()
+
+
+def _take_until(machine: Machine, fill: Fill) -> list[int]:
+    """Blocks taken until few pages are free, those on pcp lists included, or none is given."""
+    taken: list[int] = []
+    while True:
+        free = sum(zone.free + zone.free_pcp for zone in machine.zones)
+        if free <= fill.until_free:
+            return taken
+        # Without reclaim on the way, exactly so many blocks are left to take.
+        for _ in range((free - fill.until_free - 1 >> fill.order) + 1):
+            pfn = machine.alloc_pages(fill.order, fill.gfp)
+            if pfn < 0:
+                return taken
+            taken.append(pfn)
 
 
 def _is_given_back(share: str, index: int, stream: Stream) -> bool:
