@@ -28,7 +28,9 @@ from buddysim.findings.rules import (
     silent_data_loss,
     sleep_in_atomic,
     state_half_updated,
+    survives_one,
     swallowed_failure,
+    unstable,
     use_after_free,
     warning_hog,
     wrong_error,
@@ -47,6 +49,7 @@ _MODULES = (
     swallowed_failure,
     silent_data_loss,
     wrong_error,
+    survives_one,
     state_half_updated,
     sleep_in_atomic,
     needless_atomic,
@@ -64,6 +67,7 @@ _MODULES = (
     mixes_pageblocks,
     hoards,
     never_exercised,
+    unstable,
 )
 RULES: tuple[Rule, ...] = tuple(module.RULE for module in _MODULES)
 """By code, ascending."""

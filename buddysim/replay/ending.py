@@ -81,6 +81,8 @@ def end_activation(stage: PythonStage, act: Activation, ending: Ending) -> None:
     seen = stage.seen(ending.line or act.spec.line)
     status = ending.status
     if status == "null" and stage.null_use(act, seen, "use"):
+        for number in act.pending:
+            stage.facts.episodes[number].used = True
         _close_pending(stage, act, "ignored")
         return
     if status == "endless":
