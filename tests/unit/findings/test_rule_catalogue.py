@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ _FOLDER = Path(buddysim.findings.rules.__file__).parent
 
 def test_every_rule_file_is_registered() -> None:
     names = {path.stem for path in _FOLDER.glob("*.py")} - {"__init__"}
-    assert names == {rule.name.replace("-", "_") for rule in RULES}
+    found = [import_module(f"buddysim.findings.rules.{name}").RULE for name in sorted(names)]
+    assert {rule.code for rule in found} == {rule.code for rule in RULES}
 
 
 def test_codes_ascend_and_are_unique() -> None:
