@@ -31,6 +31,9 @@ _MERGE_RULES = {"classic": MERGE_ALIKE, "claim": MERGE_RETAG}
 _CLASS_WORDS = ("dma", "dma32", "normal", "high", "movable")
 _MAX_ORDER = 10
 _LOWMEM_LAST = 2
+_RESERVE_BLOCKS_3_13 = 2
+MIGRATE_RESERVE = 3
+"""Slot 3 is RESERVE in the eras that have no HIGHATOMIC."""
 _NOFAIL = int(Gfp.NOFAIL)
 
 
@@ -332,9 +335,23 @@ def _fill_zone(zone: Zone, zone_spec: ZoneSpec) -> int:
         tag_pageblocks(zone, zone_spec.pageblock_counts)
     zone.nr_reserved_highatomic = zone_spec.nr_reserved_highatomic
     if zone_spec.free_counts is None:
+        if zone.highatomic_rule == _HIGHATOMIC_RULES["reserve"]:
+            _set_reserve(zone)
         free_all(zone, zone.managed)
         return 0
     return lay_out(zone, zone_spec.free_counts)
+
+
+def _set_reserve(zone: Zone) -> None:
+    """Before 4.4: set pageblocks worth the min mark aside at the zone's start (fact sheet 6.2)."""
+    block_nr_pages = 1 << zone.pageblock_order
+    blocks = -(-zone.mark_min // block_nr_pages)
+    if zone.fallback_scheme == SCHEMES["3.13"]:
+        blocks = min(blocks, _RESERVE_BLOCKS_3_13)
+    first = -(-zone.start // block_nr_pages)
+    last = zone.end // block_nr_pages
+    for block in range(first, min(first + blocks, last)):
+        zone.pageblock[block] = MIGRATE_RESERVE
 
 
 def _load_state(zone: Zone, state: ZoneState) -> int:
