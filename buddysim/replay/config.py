@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from buddysim.mm.spec import MachineSpec
@@ -40,5 +39,3 @@ class ReplayConfig:
     max_samples: int = 512
     options: tuple[str, ...] = ()
     """Command-line words that choose the machine (``--mem 64M``), for repro lines."""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    """Free annotations a library user wants echoed."""
