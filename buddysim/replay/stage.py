@@ -106,9 +106,9 @@ class Stage:
         stack = self.stack(statement.caller)
         if not any(each.ended for each in stack):
             return False
-        if statement.operation == "end":
-            while stack and stack.pop().fact.name != statement.name:
-                pass
+        names = [each.fact.name for each in stack]
+        if statement.operation == "end" and statement.name in names:
+            del stack[names.index(statement.name) :]
         return True
 
     def open_transactions(self, caller: int) -> int:
