@@ -86,7 +86,7 @@ def end_activation(stage: PythonStage, act: Activation, ending: Ending) -> None:
         _close_pending(stage, act, "ignored")
         return
     if status == "endless":
-        _close_pending(stage, act, "ignored")
+        _close_pending(stage, act, "endless")
         if not act.episodes:
             _transaction(
                 stage, act, seen, Ending("endless", ending.line, "does not come to an end")

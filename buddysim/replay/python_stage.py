@@ -172,6 +172,7 @@ class PythonStage:
         number = len(self.facts.episodes)
         episode = new_episode(number, f"{what} of line {seen.line}", row, ())
         episode.declared_errors = act.spec.errors
+        episode.resolution = "open"  # until its call ends, nothing can be said of it
         self.facts.episodes.append(episode)
         self.latest[act.caller] = number
         act.episodes.append(number)

@@ -36,7 +36,7 @@ class Episode:
     """It would have been retried for ever; the engine stopped it."""
     resolution: str = "ignored"
     """``retried``, ``fallback``, ``vmalloc``, ``dropped``, ``silently-dropped``, ``error``,
-    ``succeeded-without``, ``ignored``."""
+    ``succeeded-without``, ``ignored``; of Python callers also ``endless`` and ``open``."""
     errno: str = ""
     declared_errors: tuple[str, ...] = ()
     """Errors the caller declares beyond the usual ones."""
