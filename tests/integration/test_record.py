@@ -75,7 +75,10 @@ def test_ctrl_c_keeps_what_was_recorded(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "system.bst"
     options = ["-q", "-o", str(out), "--duration", "60s", "--buffer", "512K"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "buddysim", "record", *options], stderr=subprocess.PIPE
+        [sys.executable, "-m", "buddysim", "record", *options],
+        stderr=subprocess.PIPE,
+        # A test run in the background passes SIGINT on ignored; here it must work.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 20
     while not is_tracing(root, held) and time.monotonic() < deadline:
