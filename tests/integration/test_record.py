@@ -17,6 +17,13 @@ from buddysim.source.packed import PackedTrace
 from buddysim.source.tracefs import find_tracefs
 
 WORK = "x = bytearray(8 << 20); print('worked')"
+INTERRUPTIBLE = """
+import signal, sys
+from buddysim.cli.main import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main(sys.argv[1:]))
+"""
+"""A test run in the background passes SIGINT on ignored; here it must work."""
 SWITCHES = ("tracing_on", "current_tracer", "set_event_pid", "events/kmem/enable")
 
 
@@ -74,12 +81,8 @@ def test_ctrl_c_keeps_what_was_recorded(root: Path, tmp_path: Path) -> None:
     held = instances(root)
     out = tmp_path / "system.bst"
     options = ["-q", "-o", str(out), "--duration", "60s", "--buffer", "512K"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "buddysim", "record", *options],
-        stderr=subprocess.PIPE,
-        # A test run in the background passes SIGINT on ignored; here it must work.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    command = [sys.executable, "-c", INTERRUPTIBLE, "record", *options]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 20
     while not is_tracing(root, held) and time.monotonic() < deadline:
         time.sleep(0.05)
