@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Protocol
 
 import buddysim.mm.zone
+from buddysim.errors import ConfigError
 from buddysim.fault.plan import FaultPlan
 from buddysim.mm.fragmentation import fragmentation_index, unusable_free_index
 from buddysim.mm.machine import Machine, build_machine
@@ -65,6 +66,10 @@ def replay(
     Memory is O(pages + live blocks + callers), never O(events of a recording).
     """
     config = config or ReplayConfig()
+    if isinstance(trace, ScriptTrace) and config.placement == "recorded":
+        raise ConfigError(
+            "--placement recorded with a script", expected="a recording: scripts name no pages"
+        )
     machine = build_machine(machine_spec_for(trace, config))
     install_policies(machine, recording=not isinstance(trace, ScriptTrace))
     if isinstance(trace, ScriptTrace):

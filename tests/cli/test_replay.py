@@ -83,6 +83,7 @@ def bad_inputs(folder: Path) -> list[list[str]]:
         ["replay", ROGUES, "--mem", "lots"],
         ["replay", ROGUES, "--mem", "1K"],
         ["replay", ROGUES, "--placement", "best"],
+        ["replay", ROGUES, "--placement", "recorded"],
         ["replay", ROGUES, "--warn", "loudly"],
         ["replay", ROGUES, "--format", "yaml"],
         ["replay", ROGUES, "--profile", "seven"],
