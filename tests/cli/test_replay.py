@@ -41,7 +41,7 @@ def test_json_is_one_document_with_the_contract_s_keys(capsys: pytest.CaptureFix
     report = document(capsys, "replay", ROGUES)
     assert report["schema"] == "buddysim/replay/1"
     assert set(report) >= KEYS
-    assert {"path", "format", "events", "skipped_lines", "reconciled"} <= set(report["trace"])  # type: ignore[arg-type]  # a dict in JSON
+    assert {"path", "format", "events", "skipped_lines", "reconciled"} <= set(report["trace"])
 
 
 def test_the_same_seed_gives_the_same_run_and_probability_0_none(

@@ -17,7 +17,7 @@ TRACES = Path(__file__).resolve().parents[2] / "traces"
 
 
 def _run(name: str, **options: object) -> RunResult:
-    return replay(open_trace(str(TRACES / name)), ReplayConfig(**options))  # type: ignore[arg-type]
+    return replay(open_trace(str(TRACES / name)), ReplayConfig(**options))
 
 
 def test_oom_shows_the_kernels_own_failures_and_hardly_any_of_the_models() -> None:

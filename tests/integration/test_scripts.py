@@ -17,7 +17,7 @@ TRACES = Path(__file__).resolve().parents[2] / "traces"
 
 
 def _run(name: str, **options: object) -> RunResult:
-    return replay(open_trace(str(TRACES / name)), ReplayConfig(**options))  # type: ignore[arg-type]
+    return replay(open_trace(str(TRACES / name)), ReplayConfig(**options))
 
 
 def _planted() -> dict[str, tuple[str, int]]:

@@ -26,7 +26,7 @@ _ROOMY = "@machine mem=16M profile={profile} min_free_kbytes=512\n"
 def run_text(folder: Path, text: str, **options: object) -> RunResult:
     path = folder / "story.trace"
     path.write_text(text, encoding="utf-8")
-    return replay(open_trace(str(path)), ReplayConfig(**options))  # type: ignore[arg-type]
+    return replay(open_trace(str(path)), ReplayConfig(**options))
 
 
 def _codes(run: RunResult) -> list[str]:

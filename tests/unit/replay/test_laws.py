@@ -66,7 +66,7 @@ def _mixed(length: int) -> list[dict[str, int]]:
 
 
 def _run(rows: list[dict[str, int]], batch_size: int = 1000, **options: object) -> RunResult:
-    config = ReplayConfig(machine_spec=_SPEC, **options)  # type: ignore[arg-type]
+    config = ReplayConfig(machine_spec=_SPEC, **options)
     return replay(Memory(rows, batch_size), config)
 
 

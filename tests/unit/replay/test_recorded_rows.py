@@ -53,8 +53,8 @@ class _Recording:
 
 
 def _run(rows: list[tuple[int, int, int, int, int]], **options: object) -> RunResult:
-    context = int(options.pop("context", Context.UNKNOWN))  # type: ignore[call-overload]
-    config = ReplayConfig(machine_spec=_SPEC, **options)  # type: ignore[arg-type]
+    context = int(options.pop("context", Context.UNKNOWN))
+    config = ReplayConfig(machine_spec=_SPEC, **options)
     return replay(_Recording(rows, context), config)
 
 
@@ -65,13 +65,13 @@ def _alloc(pfn: int, order: int = 0, gfp: int = _KERNEL, caller: int = 1) -> tup
 @pytest.mark.parametrize("placement", ["model", "recorded"])
 def test_a_block_freed_in_parts_comes_back_whole(placement: str) -> None:
     rows = [_alloc(64, 3)] + [(_FREE, 64 + page, 0, 0, 1) for page in range(8)]
-    run = _run(rows, placement=placement)  # type: ignore[arg-type]
+    run = _run(rows, placement=placement)
     assert run.reconciled == {"split_free": 1}
     assert run.caller("worker").live_pages == 0
 
 
 def test_a_page_allocated_while_live_is_freed_first() -> None:
-    run = _run([_alloc(64), _alloc(64), (_FREE, 64, 0, 0, 1)])  # type: ignore[list-item]
+    run = _run([_alloc(64), _alloc(64), (_FREE, 64, 0, 0, 1)])
     assert run.reconciled == {"alloc_live": 1}
     assert run.caller("worker").live_pages == 0
 
@@ -83,7 +83,7 @@ def test_a_free_of_an_unknown_page_is_counted() -> None:
 
 
 def test_a_free_of_more_than_was_allocated_is_a_mismatch_and_no_finding() -> None:
-    run = _run([_alloc(64, 1), (_FREE, 64, 3, 0, 1)])  # type: ignore[list-item]
+    run = _run([_alloc(64, 1), (_FREE, 64, 3, 0, 1)])
     assert run.reconciled == {"order_mismatch": 1}
     assert run.caller("worker").live_pages == 0
     assert all(finding.code != "BS105" for finding in find_all(run))
@@ -91,12 +91,12 @@ def test_a_free_of_more_than_was_allocated_is_a_mismatch_and_no_finding() -> Non
 
 def test_batched_frees_are_not_counted_twice() -> None:
     rows = [_alloc(64), (_FREE, 64, 0, 0, 1), (EventKind.FREE_BATCHED, 64, 0, 0, 1)]
-    run = _run(rows)  # type: ignore[arg-type]
+    run = _run(rows)
     assert (run.totals.freed, run.reconciled) == (1, {})
 
 
 def test_a_recorded_failure_is_observed_and_keeps_nothing() -> None:
-    run = _run([_alloc(-1, 2, _ATOMIC)])  # type: ignore[list-item]
+    run = _run([_alloc(-1, 2, _ATOMIC)])
     assert run.totals.failed_observed == 1
     assert run.totals.failed_natural == run.totals.failed_injected == 0
     assert run.failures[0].origin == "observed"
@@ -107,21 +107,21 @@ def test_an_atomic_request_the_machine_cannot_serve_fails_naturally() -> None:
     rows = [_alloc(64 << 10, 10, _ATOMIC)] * 2 + [
         _alloc((64 + index) << 10, 10, _ATOMIC) for index in range(1, 8)
     ]
-    run = _run(rows)  # type: ignore[arg-type]
+    run = _run(rows)
     assert run.totals.failed_natural > 0
     assert {row.origin for row in run.failures} == {"natural"}
 
 
 def test_the_kernel_waited_where_the_recording_says_it_worked() -> None:
     rows = [_alloc(1 << 20 | page << 4, 4) for page in range(300)]
-    run = _run(rows)  # type: ignore[arg-type]
+    run = _run(rows)
     assert run.reconciled["waited_for_memory"] > 0
     assert run.caller("worker").live_pages >= 4000
 
 
 def test_what_followed_a_failure_is_told_and_no_more() -> None:
     rows = [_alloc(-1, 3, _ATOMIC), _alloc(64, 0, _ATOMIC), _alloc(-1, 3, _ATOMIC)]
-    run = _run(rows)  # type: ignore[arg-type]
+    run = _run(rows)
     stats = run.caller("worker")
     assert stats.after_failure == {"smaller-succeeded": 1, "nothing": 1}
     assert stats.after_failure_max_ns == 1000
@@ -134,25 +134,25 @@ def test_speculative_attempts_are_no_finding() -> None:
     mask = parse_names("GFP_KERNEL|__GFP_NOWARN|__GFP_NORETRY", "6.12")
     rows = [_alloc(-1, 3, mask), _alloc(64, 0)] * 3
     rows[3] = _alloc(-1, 3, mask)
-    run = _run([row for index, row in enumerate(rows) if index < 2])  # type: ignore[arg-type]
+    run = _run([row for index, row in enumerate(rows) if index < 2])
     assert find_all(run) == []
 
 
 def test_sixteen_failures_in_a_row_are_a_storm() -> None:
-    run = _run([_alloc(-1, 2, _ATOMIC)] * 16)  # type: ignore[list-item]
+    run = _run([_alloc(-1, 2, _ATOMIC)] * 16)
     assert "BS203" in [finding.code for finding in find_all(run)]
-    assert "BS203" not in [f.code for f in find_all(_run([_alloc(-1, 2, _ATOMIC)] * 15))]  # type: ignore[list-item]
+    assert "BS203" not in [f.code for f in find_all(_run([_alloc(-1, 2, _ATOMIC)] * 15))]
 
 
 def test_sleeping_in_softirq_is_seen_and_unknown_context_claims_nothing() -> None:
     rows = [_alloc(64)]
-    assert [f.code for f in find_all(_run(rows, context=Context.SOFTIRQ))] == ["BS201"]  # type: ignore[arg-type]
-    assert find_all(_run(rows)) == []  # type: ignore[arg-type]
+    assert [f.code for f in find_all(_run(rows, context=Context.SOFTIRQ))] == ["BS201"]
+    assert find_all(_run(rows)) == []
 
 
 def test_a_well_known_caller_falls_back_when_a_fault_is_injected() -> None:
     rows = [_alloc(64, 3, _ATOMIC, caller=2), (_FREE, 64, 3, 0, 2)]
-    run = _run(rows, faults=("nth:1",))  # type: ignore[arg-type]
+    run = _run(rows, faults=("nth:1",))
     stats = run.caller("skb_page_frag_refill")
     assert (stats.failed_injected, stats.attempted, stats.live_pages) == (1, 9, 0)
     assert run.reconciled == {}, "the pieces of the fallback are no mismatch"
@@ -160,7 +160,7 @@ def test_a_well_known_caller_falls_back_when_a_fault_is_injected() -> None:
 
 
 def test_a_caller_without_a_policy_stays_untested() -> None:
-    run = _run([_alloc(64, 3, _ATOMIC, caller=3)], faults=("nth:1",))  # type: ignore[list-item]
+    run = _run([_alloc(64, 3, _ATOMIC, caller=3)], faults=("nth:1",))
     codes = [finding.code for finding in find_all(run)]
     assert run.story.episodes == []
     assert verdicts(run, [])["driver"] == "untested"
@@ -175,18 +175,18 @@ def test_a_callers_file_gives_policy_context_and_exceptions(tmp_path: Path) -> N
         encoding="utf-8",
     )
     rows = [_alloc(64, 1, _ATOMIC, caller=3), _alloc(72, 0, _KERNEL, caller=3)]
-    run = _run(rows, faults=("nth:1",), callers_file=str(path))  # type: ignore[arg-type]
+    run = _run(rows, faults=("nth:1",), callers_file=str(path))
     assert [finding.code for finding in find_all(run)] == ["BS107"]
     assert run.caller("driver").contexts == Context.HARDIRQ
 
 
 def test_cpus_the_machine_lacks_are_folded() -> None:
-    recording = _Recording([_alloc(64)])  # type: ignore[list-item]
+    recording = _Recording([_alloc(64)])
     batch = next(recording.batches())
     batch.cpu[0] = 7
 
     def batches() -> Iterator[EventBatch]:
         yield batch
 
-    recording.batches = batches  # type: ignore[method-assign]
+    recording.batches = batches
     assert replay(recording, ReplayConfig(machine_spec=_SPEC)).totals.succeeded == 1

@@ -21,7 +21,7 @@ _FRAGMENTED = (
 def _run(folder: Path, text: str, **options: object) -> RunResult:
     path = folder / "s.trace"
     path.write_text(text, encoding="utf-8")
-    return replay(open_trace(str(path)), ReplayConfig(**options))  # type: ignore[arg-type]
+    return replay(open_trace(str(path)), ReplayConfig(**options))
 
 
 def test_a_retry_works_once_kswapd_had_time(tmp_path: Path) -> None:

@@ -91,11 +91,11 @@ class PerfFile:
     ) -> None:
         raw = struct.pack("<HBBi", ALLOC, flags, depth, 7)
         raw += struct.pack("<QI4xQi", pfn & 2**64 - 1, order, gfp, 1)
-        self.sample(time_ns, raw, **where)  # type: ignore[arg-type]
+        self.sample(time_ns, raw, **where)
 
     def free(self, time_ns: int, pfn: int, *, order: int = 0, **where: object) -> None:
         raw = struct.pack("<HBBiQI", FREE, 0, 1, 7, pfn, order)
-        self.sample(time_ns, raw, **where)  # type: ignore[arg-type]
+        self.sample(time_ns, raw, **where)
 
     def comm(self, time_ns: int, tid: int, name: str) -> None:
         body = struct.pack("<II", tid, tid) + text(name) + self._id(tid, time_ns)

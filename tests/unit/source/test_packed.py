@@ -99,7 +99,7 @@ def test_callers_can_be_named_otherwise_when_read(
     tmp_path: Path, caller_by: str, caller: str
 ) -> None:
     path = pack(tmp_path / "x.bst", [sample(4)[0]], sample(4)[1])
-    trace = open_trace(path, caller_by=caller_by, profile="6.1")  # type: ignore[arg-type]
+    trace = open_trace(path, caller_by=caller_by, profile="6.1")
     rows = whole(trace)
     assert [trace.tables.callers[number] for number in rows.caller] == ["?", caller, "?", caller]
     assert trace.meta.profile == "6.1"

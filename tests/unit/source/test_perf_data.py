@@ -32,7 +32,7 @@ PerfFile = perf_file.PerfFile
 
 def read(path: Path, content: bytes, **options: str) -> tuple[Trace, EventBatch]:
     path.write_bytes(content)
-    trace = open_trace(str(path), **options)  # type: ignore[arg-type]
+    trace = open_trace(str(path), **options)
     whole = EventBatch()
     for batch in trace.batches():
         assert batch.first == len(whole)

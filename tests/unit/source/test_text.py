@@ -20,7 +20,7 @@ ALLOC = f"mm_page_alloc: {HEX} order=0 migratetype=1 gfp_flags=GFP_HIGHUSER_MOVA
 def read(path: Path, text: str, **options: str) -> tuple[Trace, EventBatch]:
     """The trace and all of its rows as one batch."""
     path.write_bytes(text.encode())
-    trace = open_trace(str(path), **options)  # type: ignore[arg-type]
+    trace = open_trace(str(path), **options)
     whole = EventBatch()
     for batch in trace.batches():
         for name in batch.columns:
