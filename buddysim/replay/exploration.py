@@ -63,7 +63,8 @@ class Attempt:
     followed: int = 0
     """Operations after the failure."""
     end: str = ""
-    """``converged``, ``horizon`` or ``end``."""
+    """``converged at once`` (when the call ended), ``converged``, ``horizon``, ``end`` of the
+    scenario, or ``equal`` to an earlier failure."""
     trouble: str = ""
     """Why there is no verdict."""
 

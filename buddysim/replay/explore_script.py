@@ -8,6 +8,9 @@ A child is followed until the failing call has ended and then until either every
 can see equals the run without faults at the same number of ended calls, or ``horizon`` operations
 are over.  In the first case nothing later can change the verdict: a transient run goes on as the
 run without faults, and a persistent one as the persistent run of a later point.
+
+A call that begins with everything it depends on as at an earlier call of the same caller fares the
+same: where the earlier one converged at its own end, its verdict is taken over.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import gc
 import os
 import pickle
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from buddysim.fault.plan import FaultDecision, FaultPlan
@@ -30,12 +34,12 @@ from buddysim.replay.exploration import (
     Point,
     choose_points,
 )
-from buddysim.replay.fingerprint import fingerprint
+from buddysim.replay.fingerprint import fingerprint, start_print
 from buddysim.replay.outcome import RunResult
 from buddysim.replay.run import Site
 from buddysim.replay.run_script import finish_run, set_up
 from buddysim.replay.scenario import load_scenario
-from buddysim.replay.schedule import Schedule
+from buddysim.replay.schedule import Schedule, Task
 
 __all__ = ["Judge", "Progress", "explore_script"]
 
@@ -125,6 +129,49 @@ def _differences(one: Sequence[Point], two: Sequence[Point]) -> dict[str, str]:
     return unstable
 
 
+_MemoKey = tuple[bytes, int, str]
+
+
+class _Memo:
+    """Verdicts by how a call began, which of its requests was failed, and the schedule."""
+
+    def __init__(self, schedule: Schedule, baseline: RunResult) -> None:
+        self.schedule = schedule
+        self.usable = not baseline.totals.failed
+        """Natural failures depend on the machine, which the prints leave out."""
+        self.start: bytes | None = None
+        self.starts: dict[int, tuple[bytes | None, int]] = {}
+        self.requests = 0
+        self.attempts: dict[_MemoKey, Attempt] = {}
+
+    def begin(self, task: Task) -> None:
+        """A call begins."""
+        self.start = start_print(self.schedule, task) if self.usable else None
+
+    def step(self) -> None:
+        """The running call makes its next request."""
+        act = self.schedule.stage.acting
+        start, requests = self.starts.get(act.serial, (self.start, 0))
+        self.starts[act.serial] = start, requests + 1
+
+    def key(self, schedule: str) -> _MemoKey | None:
+        """Of the request being made; None when nothing is known about it."""
+        start, requests = self.starts[self.schedule.stage.acting.serial]
+        if start is None or self.schedule.stage.looked_around:
+            return None
+        return start, requests, schedule
+
+    def known(self, schedule: str) -> Attempt | None:
+        """The verdict of an equal failure."""
+        key = self.key(schedule)
+        return self.attempts.get(key) if key is not None else None
+
+    def learn(self, key: _MemoKey | None, attempt: Attempt) -> None:
+        """Remember a verdict that holds wherever the call begins alike."""
+        if key is not None and attempt.end == "converged at once":
+            self.attempts.setdefault(key, attempt)
+
+
 class _Explorer:
     """The parent's walk, and in a child the one failure it lives through."""
 
@@ -145,6 +192,7 @@ class _Explorer:
         self.number = 0
         self.calls = 0
         self.children: list[tuple[int, BinaryIO, Point, str]] = []
+        self.keys: dict[int, _MemoKey | None] = {}
         self.out = -1
         """In a child: where its account goes."""
         self.began = 0
@@ -152,6 +200,7 @@ class _Explorer:
         self.persistent = False
         self.over = ""
         self.progress: Progress | None = None
+        self.memo = _Memo(self.schedule, found.baseline)
         self.done = 0
         self.total = 0
 
@@ -162,6 +211,7 @@ class _Explorer:
         self.progress = progress
         stage = self.schedule.stage
         stage.before_request, self.schedule.after_call = self._before, self._ended
+        self.schedule.before_call = self.memo.begin
         gc.collect()
         gc.freeze()
         try:
@@ -201,11 +251,16 @@ class _Explorer:
         if self.out >= 0 or site.gfp & _NOFAIL:
             return
         self.number += 1
+        self.memo.step()
         if self.number not in self.wanted:
             return
         self.wanted.discard(self.number)
         point = _point_at(self.schedule, site, self.number)
         for schedule in self.options.schedules:
+            known = self.memo.known(schedule)
+            if known is not None:
+                self._take(replace(known, point=point, end="equal"))
+                continue
             while len(self.children) >= max(self.options.jobs, 1):
                 self._collect()
             if self.options.until_first and any(each.judged for each in self.found.attempts):
@@ -221,6 +276,7 @@ class _Explorer:
         if pid:
             os.close(outlet)
             self.children.append((pid, os.fdopen(inlet, "rb"), point, schedule))
+            self.keys[pid] = self.memo.key(schedule)
             return False
         os.close(inlet)
         self.out = outlet
@@ -237,9 +293,12 @@ class _Explorer:
             told = pipe.read()
         os.waitpid(pid, 0)
         account = pickle.loads(told) if told else {"trouble": "the run died"}
-        self.found.attempts.append(
-            Attempt(point=point, schedule=schedule, **{"judged": None, **account})
-        )
+        attempt = Attempt(point=point, schedule=schedule, **{"judged": None, **account})
+        self.memo.learn(self.keys.pop(pid), attempt)
+        self._take(attempt)
+
+    def _take(self, attempt: Attempt) -> None:
+        self.found.attempts.append(attempt)
         self.done += 1
         if self.progress is not None:
             self.progress(self.done, self.total)
@@ -256,13 +315,14 @@ class _Explorer:
         self.calls += 1
         if self.out < 0:
             return
-        if act is self.failing:
+        own = act is self.failing
+        if own:
             self.failing = None
         if self.failing is not None or (self.persistent and not self.options.is_complete):
             return
         expected = self.prints[self.calls - 1] if self.calls <= len(self.prints) else None
         if expected is not None and expected == fingerprint(self.schedule):
-            self.over = "converged"
+            self.over = "converged at once" if own else "converged"
 
     def _report(self) -> None:
         run = self.schedule.stage.run

@@ -6,20 +6,24 @@ concerned.  What cannot be read reliably gives no fingerprint at all.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterator
 from hashlib import blake2b
-from types import BuiltinFunctionType, FunctionType, GeneratorType, ModuleType
+from inspect import isgeneratorfunction
+from types import BuiltinFunctionType, CodeType, FunctionType, GeneratorType, ModuleType
 from typing import Any
 
-from buddysim.caller.declaration import CallerSpec
+from buddysim.caller.declaration import ATTRIBUTE, CallerSpec, Trigger
 from buddysim.caller.handle import Handle
 from buddysim.replay.mm_api import KmemCache, Mm
-from buddysim.replay.schedule import Schedule
+from buddysim.replay.schedule import Schedule, Task
 
-__all__ = ["fingerprint"]
+__all__ = ["fingerprint", "start_print"]
 
 _NODES = 600
+_CALLS_AHEAD = 8
+"""Calls of a caller still to come that make a difference to one call of another."""
 _PLAIN = (int, float, str, bytes, bool, type(None), complex)
 
 
@@ -40,11 +44,53 @@ def fingerprint(schedule: Schedule) -> bytes | None:
     return blake2b(repr(parts).encode(), digest_size=16).digest()
 
 
+def start_print(schedule: Schedule, task: Task) -> bytes | None:
+    """Digest of what the call that begins now can depend on, times relative to now.
+
+    A plain function runs without interruption: only globals that it can reach count.  For a
+    generator everything does, also who is due when.  None when not readable.
+    """
+    walk = _Walk(schedule)
+    body = task.spec.body
+    try:
+        if isgeneratorfunction(body) or not isinstance(body, FunctionType) or body.__closure__:
+            parts = [*walk.heap(), *walk.globals_of(None)]
+        else:
+            names = _names_of(body, vars(schedule.scenario.module))
+            for invariant in task.spec.invariants:
+                names |= _names_of(invariant, vars(schedule.scenario.module))
+            parts = list(walk.globals_of(names))
+    except (_Opaque, RecursionError):
+        return None
+    return blake2b(repr((task.spec.name, parts)).encode(), digest_size=16).digest()
+
+
+def _names_of(function: Any, module: dict[str, Any]) -> set[str]:
+    """Global names that a function, and what it calls in its own module, mention."""
+    names: set[str] = set()
+    todo: list[Any] = [function]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, type):
+            todo += [item for item in vars(each).values() if isinstance(item, FunctionType)]
+            todo += [base for base in each.__bases__ if base.__module__ == module["__name__"]]
+            continue
+        code = each.__code__ if isinstance(each, FunctionType) else each
+        todo += [const for const in code.co_consts if isinstance(const, CodeType)]
+        for name in code.co_names:
+            if name in module and name not in names:
+                names.add(name)
+                if isinstance(module[name], (FunctionType, type)):
+                    todo.append(module[name])
+    return names
+
+
 class _Walk:
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self.held = schedule.stage.held
         self.seen: dict[int, int] = {}
+        self.alive: list[object] = []
         self.nodes = 0
 
     def everything(self) -> Iterator[object]:
@@ -55,8 +101,21 @@ class _Walk:
             yield task.time_ns, task.priority, task.spec.name, task.left
             if task.body is not None:
                 yield self.value(task.body)
+        yield from self.globals_of(None)
+
+    def heap(self) -> Iterator[object]:
+        """Who is due when, relative to now."""
+        now = self.schedule.stage.run.machine.clock_ns
+        for task in sorted(self.schedule.heap):
+            left = min(task.left, _CALLS_AHEAD)
+            yield task.time_ns - now, task.priority, task.spec.name, left
+            if task.body is not None:
+                yield self.value(task.body)
+
+    def globals_of(self, names: set[str] | None) -> Iterator[object]:
+        """The scenario's globals: those named, or all."""
         for name, each in vars(self.schedule.scenario.module).items():
-            if not name.startswith("__"):
+            if not name.startswith("__") and (names is None or name in names):
                 yield name, self.value(each)
 
     def value(self, each: Any) -> object:
@@ -66,11 +125,16 @@ class _Walk:
             raise _Opaque
         if isinstance(each, _PLAIN):
             return each
-        if isinstance(each, (ModuleType, BuiltinFunctionType, Mm, CallerSpec)):
+        if isinstance(each, (BuiltinFunctionType, Mm, CallerSpec, Trigger)):
             return type(each).__name__
+        if isinstance(each, ModuleType):
+            if each.__name__.partition(".")[0] not in sys.stdlib_module_names:
+                raise _Opaque
+            return each.__name__
         if id(each) in self.seen:
             return "again", self.seen[id(each)]
         self.seen[id(each)] = len(self.seen)
+        self.alive.append(each)  # an id must not be used again while we walk
         return self._structure(each)
 
     def _structure(self, each: Any) -> object:
@@ -84,7 +148,8 @@ class _Walk:
             return sorted(repr(self.value(item)) for item in each)
         if isinstance(each, FunctionType):
             cells = [self.value(cell.cell_contents) for cell in each.__closure__ or ()]
-            return each.__qualname__, cells, self.value(each.__defaults__)
+            own = {name: item for name, item in vars(each).items() if name != ATTRIBUTE}
+            return each.__qualname__, cells, self.value(each.__defaults__), self.value(own)
         if isinstance(each, GeneratorType):
             return self._generator(each)
         if isinstance(each, type):

@@ -133,12 +133,14 @@ class Mm:
 
     @property
     def now_ns(self) -> int:
-        """Virtual time."""
+        """Virtual time, in nanoseconds."""
+        self._stage.looked_around = True
         return self._stage.run.machine.clock_ns
 
     @property
     def free_pages_left(self) -> int:
         """Free pages of all zones."""
+        self._stage.looked_around = True
         return sum(zone.free for zone in self._stage.run.machine.zones)
 
     def _mask(self, gfp: str | int) -> int:

@@ -45,6 +45,8 @@ class PythonStage:
         """Caller -> its latest failure."""
         self.before_request: Callable[[Site], None] | None = None
         """Told of every request before its fate is decided; exploration hangs in here."""
+        self.looked_around = False
+        """A caller has looked at the clock or at the machine's free memory."""
         self.requests = 0
         self._next_key = 0
 

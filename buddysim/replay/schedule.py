@@ -54,6 +54,8 @@ class Schedule:
         self.heap: list[Task] = []
         self.after_call: Callable[[Activation], None] | None = None
         """Told when a call has ended and its facts are settled."""
+        self.before_call: Callable[[Task], None] | None = None
+        """Told when a call is about to begin."""
         self._serial = 0
         self._calls = 0
         for spec in scenario.callers:
@@ -102,6 +104,8 @@ class Schedule:
         """Run a caller until it waits (None) or ends."""
         path, spec = self.scenario.path, task.spec
         if task.act is None:
+            if self.before_call is not None:
+                self.before_call(task)
             task.act = self._begin(task)
         self.stage.current = task.act
         try:
