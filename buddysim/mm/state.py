@@ -124,7 +124,8 @@ def load_zone(zone: Zone, state: ZoneState) -> None:
 
 
 def _load_pcp(zone: Zone, cpu: int, pcp: PcpState) -> None:
-    zone.pcp_count[cpu] = pcp.count
+    # From the lists, not the recorded count: a count without its pages could never be drained.
+    zone.pcp_count[cpu] = sum(len(pfns) << order for (order, _), pfns in pcp.lists)
     zone.pcp_batch[cpu] = pcp.batch
     zone.pcp_high[cpu] = pcp.high
     zone.pcp_high_min[cpu] = pcp.high_min
