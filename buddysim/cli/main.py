@@ -47,6 +47,7 @@ VERBS = (
     _verb("convert", "Between trace formats; the suffix names the format."),
     _verb("record", "Record a real trace with the running kernel's tracefs."),
     _verb("verify", "Compare the simulator with recordings of a real kernel."),
+    _verb("explain", "Explain real page allocation failure reports from kernel logs."),
     _verb("gfp", "Decode or encode a GFP mask for a kernel.", "gfp_cli"),
     _verb("rules", "The catalogue of findings, and what each means."),
     _verb("lesson", "Teaching scenarios; --quiz, --step."),
