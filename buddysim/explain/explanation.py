@@ -19,7 +19,6 @@ __all__ = ["Explanation", "explain_reports"]
 
 _REPLAYABLE = frozenset({"page_alloc", "vmalloc", "oom"})
 _NEAR_LINES = 150
-_REPLAYS_PER_GROUP = 3
 _SLAB_KINDS = frozenset({"slub", "slab"})
 
 
@@ -38,20 +37,20 @@ class Explanation:
 
 
 def explain_reports(
-    reports: Iterable[FailureReport], profile: str | None = None
+    reports: Iterable[FailureReport], profile: str | None = None, *, replays: int = 3
 ) -> Iterator[Explanation]:
     """Explain reports in the order of their headers.  Raises ConfigError for a bad profile.
 
     A slab warning carries no memory dump; it takes the cause of the page allocation failure that
-    stands around or right before it.  Of reports alike in caller, order and mask the first few
-    are replayed.
+    stands around or right before it.  Of reports alike in caller, order and mask the first
+    ``replays`` are put to the rebuilt machine.
     """
     last: Explanation | None = None
     seen: Counter[tuple[str | None, int | None, str | None]] = Counter()
     for report in reports:
         alike = (caller_of_report(report), report.order, report.mode)
         seen[alike] += 1
-        explained = _explain(report, profile, may_replay=seen[alike] <= _REPLAYS_PER_GROUP)
+        explained = _explain(report, profile, may_replay=seen[alike] <= replays)
         if report.kind in _SLAB_KINDS:
             if last is not None and report.line - last.report.last_line <= _NEAR_LINES:
                 explained = _inherit(explained, last)

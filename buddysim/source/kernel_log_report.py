@@ -34,7 +34,9 @@ _INTERRUPT = re.compile(r"<(?:IRQ|SOFTIRQ|NMI)>|\b(?:__do_softirq|do_softirq|han
 _SIDE_KINDS = frozenset({"slub", "slab"})
 _MAX_OPEN = 8
 _MAX_FRAMES = 200
-_PATIENCE = 400
+_PATIENCE = 200
+_SHORT_PATIENCE = 40
+"""Lines without news after which a report whose dump is complete is closed."""
 _NEAR = 4
 
 
@@ -66,8 +68,8 @@ class ReportAssembler:
         """Take the next logical line."""
         if not line.text:
             return
-        if self._open and line.number - self._last_used > _PATIENCE:
-            self._close_all()
+        if self._open and line.number - self._last_used > _SHORT_PATIENCE:
+            self._close_quiet(line.number - self._last_used)
         if self._notes(line):
             return
         header = read_header(line)
@@ -82,6 +84,8 @@ class ReportAssembler:
 
     def take(self) -> list[FailureReport]:
         """Reports finished since the last call, by header line."""
+        if not self._finished and not (self._waiting and self.is_idle):
+            return []
         if self._open or self._side:
             first = min(
                 report.line for report in [*self._open, *([self._side] if self._side else [])]
@@ -290,6 +294,11 @@ class ReportAssembler:
             if len(report.frames) < _MAX_FRAMES and report.frames[-1:] != [frame]:
                 report.frames.append(frame)
         return used
+
+    def _close_quiet(self, lines: int) -> None:
+        """Close what has been silent for ``lines``: at once where the dump is complete."""
+        if lines > _PATIENCE or all(not _is_cut(report) for report in self._open):
+            self._close_all()
 
     def _close_side(self) -> None:
         if self._side is not None:
