@@ -12,9 +12,10 @@
         mm.kfree(buffer)
 
 The marked test first runs without faults, then once per allocation and schedule (``transient``:
-that one alone, ``persistent``: it and all after it).  With a failure it may raise OSError(ENOMEM).  A leak, a use of memory that is not there, a double free fail the test even when it
-returns normally; the message names each failing index.  ``--fail-allocation N`` (or ``N+`` for all
-from N on) repeats one of them.
+that one alone, ``persistent``: it and all after it).  With a failure it may raise OSError(ENOMEM).
+A leak, a use of memory that is not there, a double free fail the test even when it returns
+normally; the message names each failing index.  ``--fail-allocation N`` (or ``N+`` for all from N
+on) repeats one of them.
 """
 
 from __future__ import annotations
