@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from buddysim.errors import ConfigError
 from buddysim.mm.free_area import PCP_LISTS
 from buddysim.mm.zone import Zone
 
@@ -87,7 +88,7 @@ def pindex_parts(pindex: int) -> tuple[int, int]:
 
 
 def load_zone(zone: Zone, state: ZoneState) -> None:
-    """Bring a freshly built zone into a recorded state."""
+    """Bring a freshly built zone into a recorded state.  Raises ConfigError for a broken one."""
     zone.present = state.present
     zone.managed = state.managed
     zone.mark_min = state.mark_min
@@ -109,8 +110,9 @@ def load_zone(zone: Zone, state: ZoneState) -> None:
             zone.pageblock[block] = migratetype
     for order, migratetype, pfns in state.free_lists:
         for pfn in pfns:
-            zone.add_to_free_list(pfn - zone.base, order, migratetype, True)
-            zone.set_type(pfn - zone.base, migratetype)
+            index = _unlisted(zone, pfn, order)
+            zone.add_to_free_list(index, order, migratetype, True)
+            zone.set_type(index, migratetype)
     for first, pages in state.movable:
         for pfn in range(first, first + pages):
             zone.movable[pfn - zone.base] = 1
@@ -121,6 +123,16 @@ def load_zone(zone: Zone, state: ZoneState) -> None:
     zone.free = state.free
     zone.free_cma = state.free_cma
     zone.free_highatomic = state.free_highatomic
+
+
+def _unlisted(zone: Zone, pfn: int, order: int) -> int:
+    """Index of a recorded block.  Raises ConfigError for one outside the zone or listed twice."""
+    index = pfn - zone.base
+    if not 0 <= order <= 10 or not zone.start <= index <= zone.end - (1 << order):
+        raise ConfigError(f"order-{order} block at pfn {pfn}", expected=f"inside zone {zone.name}")
+    if index & ((1 << order) - 1) or zone.order_of[index] != -1:
+        raise ConfigError(f"order-{order} block at pfn {pfn}", expected="aligned, and listed once")
+    return index
 
 
 def _load_pcp(zone: Zone, cpu: int, pcp: PcpState) -> None:
@@ -136,7 +148,7 @@ def _load_pcp(zone: Zone, cpu: int, pcp: PcpState) -> None:
     for (order, migratetype), pfns in pcp.lists:
         head = zone.pcp_head(cpu, zone.pindex_of(order, migratetype))
         for pfn in pfns:
-            index = pfn - zone.base
+            index = _unlisted(zone, pfn, order)
             zone.list_add_tail(index, head)
             zone.set_order(index, -2 - order)
             zone.set_type(index, zone.pageblock[index >> zone.pageblock_order])

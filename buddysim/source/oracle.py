@@ -205,6 +205,7 @@ def _text_steps(case: OracleCase) -> Iterator[Step]:
     yield from reader.finish()
 
 
+_MAX_ORDER = 10
 _SNAP_WORDS = frozenset({"zone", "pcp", "pcplist", "free", "pageblocks", "nr_free"})
 
 
@@ -260,8 +261,10 @@ class _TextReader:
         if word in {"zone", "pcp", "pageblocks"}:
             self.snap[word] = words
         elif word == "free":
-            pfns = tuple(map(int, words[3:]))
-            self.snap["free"].append((int(words[1]), int(words[2]), pfns))
+            order = int(words[1])
+            if not 0 <= order <= _MAX_ORDER:
+                raise self.case.bad(number, f"order {order}", "0 to 10")
+            self.snap["free"].append((order, int(words[2]), tuple(map(int, words[3:]))))
         elif word == "pcplist":
             self.snap["lists"].append((divmod(int(words[1]), 3), tuple(map(int, words[2:]))))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from buddysim.cli.main import main
-from buddysim.errors import TraceError
+from buddysim.errors import InputError, TraceError
 from buddysim.mm.machine import Machine
 from buddysim.replay.verify import find_cases, verify
 from buddysim.replay.verify_buddy import check_buddy
@@ -96,3 +97,23 @@ def test_damaged_recordings_are_told_in_one_line(tmp_path: Path) -> None:
 def test_the_whole_oracle_is_exact(oracle_dir: Path) -> None:
     wrong = [f"{case.set}/{case.case}" for case in verify([oracle_dir]) if not case.exact]
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("found", "replaced"),
+    [
+        ("free 10 1 ", "free 10 1 1 "),
+        ("free 10 1 ", "free 10 1 99999999744 "),
+        ("free 3 0 ", "free 3 0 228000 228000 "),
+        ("free 3 0 ", "free 33 0 "),
+    ],
+)
+def test_a_snapshot_that_contradicts_itself_is_bad_input(
+    tmp_path: Path, found: str, replaced: str
+) -> None:
+    text = gzip.decompress((CORPUS / "buddy-exact-pb9/all-orders-256M-0.oracle.gz").read_bytes())
+    assert found.encode() in text
+    damaged = tmp_path / "damaged.oracle.gz"
+    damaged.write_bytes(gzip.compress(text.replace(found.encode(), replaced.encode(), 1)))
+    with pytest.raises(InputError):
+        check_buddy(open_oracle(damaged))
