@@ -77,9 +77,15 @@ def _without_numbers(report: FailureReport) -> Cause | None:
     if report.order is not None and report.order > MAX_PAGE_ORDER:
         why = f"order {report.order} is beyond the largest block (order {MAX_PAGE_ORDER})"
         return Cause("impossible-order", 0.95, why, here)
+    if any(frame.startswith("mem_cgroup_out_of_memory") for frame in report.frames):
+        why = "a memory cgroup reached its own limit; the machine's free memory is not the matter"
+        return Cause("other", 0.9, why, (report.line, report.first_frame_line))
     if report.kind == "vmalloc":
         if report.size == 0 and report.detail == "allocation failure":
             return Cause("impossible-order", 0.95, "zero bytes were asked of vmalloc", here)
+        if "exceeds total pages" in report.detail:
+            why = f"{report.size} bytes are more than the machine has"
+            return Cause("impossible-order", 0.95, why, here)
         if "vm_struct" in report.detail or "vm_area" in report.detail:
             why = "no address space left in the vmalloc range; pages are not the problem"
             return Cause("other", 0.9, why, here)

@@ -26,6 +26,9 @@ __all__ = ["Replayed", "can_rebuild", "machine_spec", "replay_request"]
 _PAGE_KB = 4
 _BLOCK = 1 << MAX_PAGE_ORDER
 _MAX_FREE_PAGES = 1 << 22
+_MAX_KB = 1 << 30
+"""Marks beyond this (1 TiB) are damage in the log."""
+_MAX_NODES = 64
 _CMA = LETTERS.index("C")
 _RESERVE_LETTER = "R"
 
@@ -59,7 +62,9 @@ def _is_whole(zone: ZoneReport) -> bool:
         and len(zone.blocks) <= MAX_PAGE_ORDER + 1
         and sum(count << order for order, count in enumerate(zone.blocks)) < _MAX_FREE_PAGES
         and {"low", "high"} <= zone.numbers.keys()
-        and zone.numbers["min"] <= zone.numbers["low"] <= zone.numbers["high"]
+        and zone.numbers["min"] <= zone.numbers["low"] <= zone.numbers["high"] <= _MAX_KB
+        and max(zone.lowmem_reserve or [0]) <= _MAX_KB
+        and (zone.node or 0) < _MAX_NODES
     )
 
 
@@ -82,6 +87,8 @@ def machine_spec(report: FailureReport, asked: Asked, added_kb: int = 0) -> Mach
 
 def _zone_spec(zone: ZoneReport, report: FailureReport, start: int, more: int) -> ZoneSpec:
     counts = _free_counts(zone, list(zone.blocks or ()))
+    if more > _MAX_FREE_PAGES:
+        raise ConfigError(f"{more} pages more in zone {zone.name}", expected="a mark that fits")
     if more:
         counts[0, 0] = counts.get((0, 0), 0) + more
     free = sum(count << order for (order, _), count in counts.items())

@@ -87,6 +87,12 @@ def test_only_cma_left_is_reserved() -> None:
         ),
         ("sh: page allocation failure: order:11, mode:0xcc0(GFP_KERNEL)\n", "impossible-order"),
         ("sh: vmalloc: allocation failure: 0 bytes, mode:0xcc0(GFP_KERNEL)\n", "impossible-order"),
+        ("sh: vmalloc error: size 81920000, exceeds total pages, mode:0xcc0\n", "impossible-order"),
+        (
+            "sh invoked oom-killer: gfp_mask=0xcc0, order=0\nCall Trace:\n dump_stack+0x1/0x2\n"
+            " mem_cgroup_out_of_memory+0x1/0x2\n",
+            "other",
+        ),
         ("sh: page allocation failure: order:3, mode:0xcc0(GFP_KERNEL)\n", "unknown"),
     ],
 )
@@ -136,3 +142,15 @@ def test_dumps_of_recorded_kernels_are_read_whole(oracle_dir: Path) -> None:
         headers = re.findall(r"^.*page allocation failure: order:(\d+)", text, re.MULTILINE)
         orders = [report.order for report in found if report.kind == "page_alloc"]
         assert orders == [int(order) for order in headers], path
+
+
+def test_recorded_requests_fail_again_for_the_stated_cause(oracle_dir: Path) -> None:
+    paths = sorted(oracle_dir.glob("*warnings/*.dmesg.txt"))
+    refused = agreed = 0
+    for path in paths:
+        for item in explain_reports(parse_log_file(path).reports, replays=1):
+            if item.replayed is not None and item.replayed.failure is not None:
+                refused += 1
+                agreed += item.replayed.failure.cause == item.cause.name
+    assert refused
+    assert agreed >= 0.95 * refused
