@@ -10,6 +10,7 @@ import typer
 
 from buddysim.cli import _options as options
 from buddysim.cli._output import check_format, emit, write_whole
+from buddysim.errors import ConfigError
 
 if TYPE_CHECKING:
     from buddysim.replay.config import ReplayConfig
@@ -34,6 +35,10 @@ def replay(
     caller_by: options.CallerByOption = "function",
     callers: options.CallersOption = None,
     fail_on: options.FailOnOption = "error",
+    from_report: Annotated[
+        Path | None,
+        typer.Option(metavar="LOG", help="Start from the state of a kernel log's failure report."),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write a self-contained HTML page.")
     ] = None,
@@ -72,6 +77,8 @@ def replay(
         callers=callers,
         fail_on=fail_on,
     )
+    if from_report is not None:
+        config = _from_report(config, from_report)
     if live:
         from buddysim.present.tui.run import run_live
 
@@ -93,6 +100,17 @@ def run_trace(
     opened = open_trace(trace, profile=config.profile, caller_by=cast("CallerBy", config.caller_by))
     with rows_progress(f"replaying {Path(trace).name}", quiet=quiet) as progress:
         return replay_trace(opened, config, progress, watcher=film)
+
+
+def _from_report(config: ReplayConfig, log: Path) -> ReplayConfig:
+    from dataclasses import replace
+
+    from buddysim.explain.aftermath import machine_of_log
+
+    if config.machine_spec is not None:
+        raise ConfigError("--from-report together with --mem or --machine", expected="one of them")
+    spec = machine_of_log(log, config.profile)
+    return replace(config, machine_spec=spec, options=(f"--from-report {log}",))
 
 
 def _film() -> Film:

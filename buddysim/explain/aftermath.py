@@ -24,7 +24,7 @@ def machine_of_log(path: Path, profile: str | None = None) -> MachineSpec:
         asked = read_asked(report, profile)
         if can_rebuild(report, asked):
             spec = machine_spec(report, asked)
-            line = report.lines[0]
+            line = report.line
             return replace(spec, origin=f"failure report of {path}, line {line}: free memory only")
     raise TraceError(
         "no report with marks and free blocks of every zone",
