@@ -108,7 +108,8 @@ class KernelLog:
         """Join a wrapped line to its beginning; hand on what is complete."""
         held = self._held
         if held is not None and _continues(held, line):
-            text = f"{held.text} {line.text}"
+            joint = "" if held.text.endswith("|") else " "
+            text = f"{held.text}{joint}{line.text}"
             self._held = LogLine(held.number, text, held.time, held.tag, held.has_prefix)
             return
         self._flush()
@@ -131,11 +132,15 @@ def _continues(held: LogLine, line: LogLine) -> bool:
         return False
     if line.number == held.number or is_memory_line(line.text):
         return False
-    if held.text.endswith((" ?", " from")):
+    if held.text.endswith((" ?", " from")) or _is_inside_mask(held.text, line.text):
         return True
     if held.text.startswith("lowmem_reserve"):
         return line.text.replace(" ", "").isdigit()
     return continues_memory_line(line.text)
+
+
+def _is_inside_mask(text: str, following: str) -> bool:
+    return text.endswith("|") and following.startswith(("__GFP_", "GFP_"))
 
 
 def parse_log(data: bytes | BinaryIO) -> LogReports:

@@ -161,3 +161,13 @@ def test_damage_never_raises(data: st.DataObject) -> None:
     for report in logs.reports:
         assert 1 <= report.line <= report.last_line <= max(logs.lines, 1)
         assert all(number >= 0 for zone in report.zones for number in zone.numbers.values())
+
+
+def test_a_header_wrapped_anywhere_is_joined() -> None:
+    text = (
+        b"kworker/0:1: page allocation\nfailure: order:3,\n"
+        b"mode:0x40dc0(GFP_KERNEL|__GFP_COMP|\n__GFP_ZERO), nodemask=(null)\n"
+    )
+    (report,) = parse_log(text).reports
+    assert (report.comm, report.order) == ("kworker/0:1", 3)
+    assert report.gfp == ["GFP_KERNEL", "__GFP_COMP", "__GFP_ZERO"]
