@@ -39,7 +39,8 @@ def advise(
     found: list[Advice] = []
     if replayed is not None and replayed.failure is not None:
         found += _smaller_order(report, asked)
-        found += _min_free(report, asked)
+        if cause.name != "fragmented":  # more free pages make no larger blocks
+            found += _min_free(report, asked)
     found += _by_cause(report, asked, cause)
     return tuple(found)
 
