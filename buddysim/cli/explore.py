@@ -40,6 +40,10 @@ def explore(
     horizon: Annotated[
         int, typer.Option(metavar="EVENTS", min=0, help="How long to follow a failed call.")
     ] = 1000,
+    witness: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write the shortest script for each finding."),
+    ] = None,
     profile: options.ProfileOption = None,
     mem: options.MemOption = None,
     machine: options.MachineOption = None,
@@ -71,8 +75,6 @@ def explore(
     from buddysim.report.explore import build_explore_report
 
     shape = check_format(output_format, FORMATS)
-    if schedule not in ("transient", "persistent", "both"):
-        raise ConfigError(f"--schedule {schedule}", expected="transient, persistent or both")
     config = options.replay_config(
         profile=profile,
         mem=mem,
@@ -86,13 +88,27 @@ def explore(
         callers=callers,
         fail_on=fail_on,
     )
-    how = ExploreOptions(
-        strategy, caller, limit, jobs, until_first, horizon,
-        _SCHEDULES.get(schedule, (schedule,)), seed,
-    )  # fmt: skip
-    report = build_explore_report(explore_file(subject, config, how, quiet=quiet))
+    schedules = _schedules(schedule)
+    how = ExploreOptions(strategy, caller, limit, jobs, until_first, horizon, schedules, seed)
+    found = explore_file(subject, config, how, quiet=quiet)
+    report = build_explore_report(found)
+    if witness is not None:
+        _write_witnesses(subject, found, witness)
     emit(_render(report, shape, to_file=output is not None), output)
     return INTERRUPTED if report["interrupted"] else options.exit_code(report, fail_on)
+
+
+def _schedules(word: str) -> tuple[str, ...]:
+    if word not in ("transient", "persistent", "both"):
+        raise ConfigError(f"--schedule {word}", expected="transient, persistent or both")
+    return _SCHEDULES.get(word, (word,))
+
+
+def _write_witnesses(subject: str, found: Exploration, folder: Path) -> None:
+    from buddysim.cli._witness import write_witnesses
+    from buddysim.findings.exploration import explored_findings
+
+    write_witnesses(subject, found.baseline.config, explored_findings(found), folder)
 
 
 def explore_file(
