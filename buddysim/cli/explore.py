@@ -22,6 +22,10 @@ __all__ = ["explore", "explore_file"]
 
 FORMATS = ("rich", "json", "sarif", "junit", "prometheus")
 _SCHEDULES = {"both": ("transient", "persistent")}
+_WitnessOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Write the shortest script for each finding."),
+]
 
 
 def explore(
@@ -40,10 +44,7 @@ def explore(
     horizon: Annotated[
         int, typer.Option(metavar="EVENTS", min=0, help="How long to follow a failed call.")
     ] = 1000,
-    witness: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Write the shortest script for each finding."),
-    ] = None,
+    witness: _WitnessOption = None,
     profile: options.ProfileOption = None,
     mem: options.MemOption = None,
     machine: options.MachineOption = None,
