@@ -20,6 +20,7 @@ import os
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from inspect import isgeneratorfunction
 from typing import Any, BinaryIO
 
 from buddysim.fault.plan import FaultDecision, FaultPlan
@@ -34,7 +35,7 @@ from buddysim.replay.exploration import (
     Point,
     choose_points,
 )
-from buddysim.replay.fingerprint import fingerprint, start_print
+from buddysim.replay.fingerprint import CALLS_AHEAD, fingerprint, start_print
 from buddysim.replay.outcome import RunResult
 from buddysim.replay.run import Site
 from buddysim.replay.run_script import finish_run, set_up
@@ -68,16 +69,33 @@ class _Forced:
         return self.plan.should_fail(order, gfp, *rest, **options)
 
 
+_Place = tuple[str, int]
+"""After so many ended calls, or before everything that is due at a time."""
+
+
+def next_lull(schedule: Schedule, last: int) -> int:
+    """When the next task is due if nothing is left to do before, else ``last``."""
+    heap = schedule.heap
+    return heap[0].time_ns if heap and heap[0].time_ns > schedule.stage.now_ns else last
+
+
 class _Counted:
     """A run without faults, with its points and the fingerprint after every call."""
 
     def __init__(self, path: str, config: ReplayConfig) -> None:
         self.schedule = set_up(load_scenario(path, config), config)
         self.points: list[Point] = []
-        self.prints: list[bytes | None] = []
+        self.calls = 0
+        self.prints: dict[_Place, bytes | None] = {}
         self.schedule.stage.before_request = self._count
         self.schedule.after_call = self._ended
-        self.schedule.run()
+        calls = self.schedule
+        lull = -1
+        while calls.heap:
+            calls.step()
+            lull = next_lull(calls, lull)
+            if calls.heap and lull == calls.heap[0].time_ns:
+                self.prints[("time", lull)] = fingerprint(calls)
         self.result = finish_run(self.schedule.stage.run)
 
     def _count(self, site: Site) -> None:
@@ -87,7 +105,8 @@ class _Counted:
         self.points.append(point)
 
     def _ended(self, _act: Activation) -> None:
-        self.prints.append(fingerprint(self.schedule))
+        self.calls += 1
+        self.prints[("calls", self.calls)] = fingerprint(self.schedule)
 
 
 def _point_at(schedule: Schedule, site: Site, number: int) -> Point:
@@ -180,7 +199,7 @@ class _Explorer:
         path: str,
         config: ReplayConfig,
         found: Exploration,
-        prints: list[bytes | None],
+        prints: dict[_Place, bytes | None],
         judge: Judge,
     ) -> None:
         self.schedule = set_up(load_scenario(path, config), config)
@@ -198,6 +217,9 @@ class _Explorer:
         self.began = 0
         self.failing: Activation | None = None
         self.persistent = False
+        self.whole = False
+        """The failing call's start print covers everything, not only what it can reach."""
+        self.calls_at_fork = 0
         self.over = ""
         self.progress: Progress | None = None
         self.memo = _Memo(self.schedule, found.baseline)
@@ -230,6 +252,8 @@ class _Explorer:
         try:
             while self.schedule.heap and not self.over and (self.out >= 0 or self.wanted):
                 self.schedule.step()
+                if self.out >= 0 and self.failing is None and not self.over:
+                    self._look_at_lull()
                 if self.failing is None and self.out >= 0 and self._followed() >= self._horizon():
                     self.over = "horizon"
         except BaseException as error:
@@ -281,6 +305,8 @@ class _Explorer:
         os.close(inlet)
         self.out = outlet
         self.failing = self.schedule.stage.acting
+        self.whole = isgeneratorfunction(self.failing.spec.body)
+        self.calls_at_fork = self.calls
         run = self.schedule.stage.run
         self.began = run.result.events
         run.plan = _Forced(run.plan, schedule)  # type: ignore[assignment]  # same question
@@ -320,9 +346,21 @@ class _Explorer:
             self.failing = None
         if self.failing is not None or (self.persistent and not self.options.is_complete):
             return
-        expected = self.prints[self.calls - 1] if self.calls <= len(self.prints) else None
-        if expected is not None and expected == fingerprint(self.schedule):
+        if self._equal(("calls", self.calls)):
             self.over = "converged at once" if own else "converged"
+
+    def _look_at_lull(self) -> None:
+        """Calls may have ended in another order: compare between two times as well."""
+        if self.persistent and not self.options.is_complete:
+            return
+        due = next_lull(self.schedule, -1)
+        if due >= 0 and self._equal(("time", due)):
+            soon = self.whole and self.calls - self.calls_at_fork <= CALLS_AHEAD
+            self.over = "converged at once" if soon else "converged"
+
+    def _equal(self, place: _Place) -> bool:
+        expected = self.prints.get(place)
+        return expected is not None and expected == fingerprint(self.schedule)
 
     def _report(self) -> None:
         run = self.schedule.stage.run

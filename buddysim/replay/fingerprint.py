@@ -19,10 +19,10 @@ from buddysim.caller.handle import Handle
 from buddysim.replay.mm_api import KmemCache, Mm
 from buddysim.replay.schedule import Schedule, Task
 
-__all__ = ["fingerprint", "start_print"]
+__all__ = ["CALLS_AHEAD", "fingerprint", "start_print"]
 
 _NODES = 600
-_CALLS_AHEAD = 8
+CALLS_AHEAD = 8
 """Calls of a caller still to come that make a difference to one call of another."""
 _PLAIN = (int, float, str, bytes, bool, type(None), complex)
 
@@ -95,7 +95,6 @@ class _Walk:
 
     def everything(self) -> Iterator[object]:
         stage = self.schedule.stage
-        yield stage.run.machine.clock_ns
         yield list(stage.run.loop.live_pages)
         for task in sorted(self.schedule.heap):
             yield task.time_ns, task.priority, task.spec.name, task.left
@@ -107,7 +106,7 @@ class _Walk:
         """Who is due when, relative to now."""
         now = self.schedule.stage.run.machine.clock_ns
         for task in sorted(self.schedule.heap):
-            left = min(task.left, _CALLS_AHEAD)
+            left = min(task.left, CALLS_AHEAD)
             yield task.time_ns - now, task.priority, task.spec.name, left
             if task.body is not None:
                 yield self.value(task.body)

@@ -65,6 +65,11 @@ class PythonStage:
         return frame.f_lineno if frame is not None else 0
 
     @property
+    def now_ns(self) -> int:
+        """Virtual time, in nanoseconds."""
+        return self.run.machine.clock_ns
+
+    @property
     def acting(self) -> Activation:
         """The call that is running."""
         assert self.current is not None
