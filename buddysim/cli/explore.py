@@ -27,6 +27,9 @@ _WitnessOption = Annotated[
     typer.Option(metavar="FOLDER", help="Write the shortest script for each finding."),
 ]
 
+_HORIZON = 1000
+"""Operations a failed call is followed for."""
+
 
 def explore(
     subject: Annotated[str, typer.Argument(metavar="TRACE|SCRIPT.py")],
@@ -43,7 +46,7 @@ def explore(
     until_first: Annotated[bool, typer.Option("--until-first", help="Stop at a finding.")] = False,
     horizon: Annotated[
         int, typer.Option(metavar="EVENTS", min=0, help="How long to follow a failed call.")
-    ] = 1000,
+    ] = _HORIZON,
     witness: _WitnessOption = None,
     profile: options.ProfileOption = None,
     mem: options.MemOption = None,
@@ -125,6 +128,10 @@ def explore_file(
     progress = explore_progress(Path(subject).name, quiet=quiet)
     if subject.endswith(".py"):
         return explore_script(subject, config, how, judge, progress)
+    if how.jobs != 1 or how.horizon != _HORIZON:
+        raise ConfigError(
+            "--jobs or --horizon with a trace", expected="a script: a trace is replayed in full"
+        )
     by = cast("CallerBy", config.caller_by)
     return explore_trace(
         lambda: open_trace(subject, profile=config.profile, caller_by=by),
