@@ -12,6 +12,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from buddysim.present.terminal_findings import render_callers, render_findings
+from buddysim.present.terminal_holders import render_holders
 from buddysim.present.terminal_zones import render_history, render_zones
 
 __all__ = ["render_report", "report_svg", "report_text"]
@@ -53,6 +54,9 @@ def _parts(report: Report) -> Iterator[RenderableType]:
         yield from _section("Free memory over time", render_history(report))
     if _failed(report):
         yield from _section("Failures by cause", _causes(report))
+        holders = render_holders(report["failures"])
+        if holders is not None:
+            yield from _section("Who held the pages", holders)
         yield from _section("Warnings", _warnings(report))
     yield from _section("Callers", render_callers(report["callers"]))
     if report["findings"]:
@@ -153,6 +157,9 @@ def _legend() -> Text:
         "           recording's own failure\n"
         "handles    or mishandles: what the caller did after a failure; untested: no failure\n"
         "           reached it, or the recording does not show what it did\n"
+        "held by    whose the pages were, of the zones it could use; (before the trace):\n"
+        "           in use since before the first event, nobody knows by whom\n"
+        "in the way whose pages stand where a block of that order is nearest to free\n"
         "below min  pages taken while the zone was under its min watermark\n"
         "buddysim rules CODE explains a finding",
         style="dim",

@@ -1,4 +1,4 @@
-"""Zones as bars by order, and free memory over time as sparklines."""
+"""Zones as bars by order; free memory, fragmentation and its holders over time as sparklines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ __all__ = ["render_history", "render_zones", "sparkline"]
 Row = Mapping[str, Any]
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_HISTORY = 44
+_HISTORY = 28
+_HOLDERS = 3
+_LABEL = 24
+_LARGEST = 10
 
 
 def sparkline(values: Sequence[float], top: float) -> str:
@@ -61,23 +64,48 @@ def _level(zone: Row) -> str:
 
 
 def render_history(report: Row) -> RenderableType:
-    """Per zone: free pages, evenly thinned; then the failures so far."""
-    samples = _thinned(report["samples"])
+    """Free pages and fragmentation by zone, what the largest callers held, failures so far."""
+    places = _thinned(len(report["samples"]))
+    samples = [report["samples"][place] for place in places]
     text = Text()
     for index, zone in enumerate(report["zones"]):
-        values = [sample["free_pages"][index] for sample in samples]
-        text.append(f"{zone['node']} {zone['name']:<8}")
-        text.append(sparkline(values, max(values)), "cyan")
-        text.append(f"  {min(values):,}..{max(values):,} pages\n")
+        _zone_history(text, f"{zone['node']} {zone['name']}", samples, index)
+    for row in report["occupancy"][:_HOLDERS]:
+        held = [row["pages"][place] for place in places]
+        told = f"up to {row['peak_pages']:,} pages, {held[-1]:,} at the end"
+        _line(text, f"held by {row['caller']}", held, max(held), told, "magenta")
     failed = [sample["failed"] for sample in samples]
-    text.append(f"{'failures':<10}")
-    text.append(sparkline(failed, max(*failed, 1)), "red")
-    text.append(f"  {failed[-1]:,} in all")
+    _line(text, "failures", failed, max(*failed, 1), f"{failed[-1]:,} in all", "red")
+    text.rstrip()
     return text
 
 
-def _thinned(samples: Sequence[Row]) -> list[Row]:
-    if len(samples) <= _HISTORY:
-        return list(samples)
-    last = len(samples) - 1
-    return [samples[position * last // (_HISTORY - 1)] for position in range(_HISTORY)]
+def _zone_history(text: Text, name: str, samples: Sequence[Row], index: int) -> None:
+    """One zone: free pages always, the rest where there is something to see."""
+    free = [sample["free_pages"][index] for sample in samples]
+    _line(text, f"{name} free", free, max(free), f"{min(free):,}..{max(free):,} pages", "cyan")
+    for place, order in enumerate((3, 9)):
+        share = [sample["unusable_index"][index][place] for sample in samples]
+        if max(share) > 0:
+            told = f"{min(share):.2f}..{max(share):.2f}"
+            _line(text, f"  unusable {order}", share, 1.0, told, "yellow")
+    orders = [sample["largest_order"][index] for sample in samples]
+    if min(orders) < _LARGEST:
+        told = f"{min(orders)}..{max(orders)}"
+        _line(text, "  largest order", orders, _LARGEST, told, "green")
+
+
+def _line(
+    text: Text, name: str, values: Sequence[float], top: float, told: str, colour: str
+) -> None:
+    label = name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…"
+    text.append(f"{label:<{_LABEL}}  ")
+    text.append(sparkline(values, top), colour)
+    text.append(f"  {told}\n")
+
+
+def _thinned(samples: int) -> list[int]:
+    """Numbers of at most _HISTORY samples, evenly spread, the first and the last among them."""
+    if samples <= _HISTORY:
+        return list(range(samples))
+    return [place * (samples - 1) // (_HISTORY - 1) for place in range(_HISTORY)]

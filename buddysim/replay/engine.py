@@ -188,6 +188,7 @@ class _Player:
         result.vmstat = vmstat_of(run.machine)
         result.counters = dict(sorted(result.counters.items()))
         result.samples = self.sampler.samples
+        result.occupancy = self.sampler.occupancy()
         result.digest = self.digest.finish(run.machine)
 
 

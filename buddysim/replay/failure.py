@@ -42,6 +42,7 @@ def report_failure(run: Run, failed: FailedRequest) -> FailureRow:
     run.tally.failed(failed.caller, request.order, request.gfp, failed.origin, cause, seen)
     if run.below_min():
         run.tally.repeated_below_min(failed.caller, seen)
+    holders, in_the_way = run.holders.look(request, failure.cause)
     row = FailureRow(
         event=seen.event,
         line=seen.line,
@@ -57,6 +58,8 @@ def report_failure(run: Run, failed: FailedRequest) -> FailureRow:
         plausibility=plausibility,
         nth_of_caller=failed.nth_of_caller,
         zones=tuple(_look(zone) for zone in zones),
+        holders=holders,
+        in_the_way=in_the_way,
     )
     if len(run.result.failures) < run.config.max_failures:
         run.result.failures.append(row)

@@ -13,6 +13,8 @@ __all__ = [
     "CallerStats",
     "FailureRow",
     "FirstSeen",
+    "Holding",
+    "Occupancy",
     "RunResult",
     "Sample",
     "Shape",
@@ -136,6 +138,17 @@ class ZoneLook:
 
 
 @dataclass(frozen=True, slots=True)
+class Holding:
+    """Pages that somebody held at one moment."""
+
+    caller: str
+    """A caller's name, or one in parentheses for what no caller of the trace holds."""
+    pages: int
+    blocks: int = 0
+    """Of the places looked at, those with such a page in it."""
+
+
+@dataclass(frozen=True, slots=True)
 class FailureRow:
     """One failed request."""
 
@@ -157,6 +170,11 @@ class FailureRow:
     nth_of_caller: int = 0
     """This was the caller's n-th request, from 1 (what ``--fault caller=...,nth=N`` counts)."""
     zones: tuple[ZoneLook, ...] = ()
+    holders: tuple[Holding, ...] = ()
+    """Who held the pages of the zones it could use, the most first; of a run's first failures."""
+    in_the_way: tuple[Holding, ...] = ()
+    """Where memory was fragmented: whose pages stood in the places nearest to being a block of
+    its order."""
 
 
 @dataclass(slots=True)
@@ -191,6 +209,21 @@ class Sample:
     failed: int
     """Failures so far."""
     live_pages: int
+    nr_free: tuple[tuple[int, ...], ...] = ()
+    """Free blocks by order."""
+    unusable_index: tuple[tuple[float, float], ...] = ()
+    """Share of free memory in blocks below order 3, and below order 9 (fact sheet 9.1)."""
+    earlier_pages: int = 0
+    """Pages in use that no caller of the trace holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """What one caller held over the run."""
+
+    caller: str
+    pages: tuple[int, ...]
+    """By sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +286,9 @@ class RunResult:
     failures: list[FailureRow] = field(default_factory=list)
     failures_dropped: int = 0
     samples: list[Sample] = field(default_factory=list)
+    occupancy: list[Occupancy] = field(default_factory=list)
+    """The callers that held the most at some sample, the most first; empty when a run has so
+    many callers that their holdings were not kept."""
     counters: dict[str, int] = field(default_factory=dict)
     """Events a script's callers counted."""
     story: StoryFacts = field(default_factory=StoryFacts)

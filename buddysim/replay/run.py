@@ -11,6 +11,7 @@ from buddysim.mm.request import Failure, Request
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.desk import WarningDesk
 from buddysim.replay.failure import FailedRequest, report_failure
+from buddysim.replay.holders import HolderWatch
 from buddysim.replay.ledger import Ledger
 from buddysim.replay.loop import LoopState
 from buddysim.replay.outcome import FailureRow, FirstSeen, RunResult
@@ -101,6 +102,7 @@ class Run:
             zone.extfrag_logging = True
             zone.extfrag_log = self.loop.extfrag_log
         self.tally = Tally(tables, self.loop.shapes, self.loop.live_pages, self.loop.watched)
+        self.holders = HolderWatch(self)
 
     def below_min(self) -> bool:
         """Is any zone below its min mark?"""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING
 
-from buddysim.replay.outcome import Sample
+from buddysim.mm.fragmentation import unusable_free_index
+from buddysim.replay.holders import earlier_pages
+from buddysim.replay.outcome import Occupancy, Sample
 
 if TYPE_CHECKING:
     from buddysim.replay.run import Run
@@ -12,6 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["Sampler"]
 
 _FIRST_STRIDE = 16
+_SHOWN_ORDERS = (3, 9)
+_CALLERS_SHOWN = 8
+_CALLERS_KEPT = 8192
+"""With more of them (callers by whole call chain), their holdings are not kept."""
 
 
 class Sampler:
@@ -24,6 +31,8 @@ class Sampler:
         self._run = run
         self._stride = _FIRST_STRIDE
         self._limit = max(run.config.max_samples, 2)
+        self._held: dict[int, array[int]] = {}
+        """Event of a sample -> pages held, by caller index."""
         self.samples: list[Sample] = []
         self.next_event = _FIRST_STRIDE
         self.take(0, 0)
@@ -34,6 +43,7 @@ class Sampler:
         if len(self.samples) > self._limit:
             self._stride *= 2
             self.samples = [each for each in self.samples if each.event % self._stride == 0]
+            self._held = {each.event: self._held[each.event] for each in self.samples}
         self.next_event = (event // self._stride + 1) * self._stride
 
     def last(self, event: int, time_ns: int) -> None:
@@ -41,20 +51,49 @@ class Sampler:
         if self.samples[-1].event != event:
             self._look(event, time_ns)
 
+    def occupancy(self) -> list[Occupancy]:
+        """What the largest holders held at each sample.  O(samples x callers)."""
+        peaks: dict[int, int] = {}
+        for held in self._held.values():
+            for caller, pages in enumerate(held):
+                if pages > peaks.get(caller, 0):
+                    peaks[caller] = pages
+        names = self._run.tables.callers
+        largest = sorted(peaks, key=lambda caller: (-peaks[caller], names[caller]))
+        return [
+            Occupancy(
+                names[caller],
+                tuple(held[caller] if caller < len(held) else 0 for held in self._held.values()),
+            )
+            for caller in largest[:_CALLERS_SHOWN]
+        ]
+
     def _look(self, event: int, time_ns: int) -> None:
-        zones = self._run.machine.zones
+        run = self._run
+        zones = run.machine.zones
+        live = run.loop.live_pages
+        blocks = tuple(tuple(zone.nr_free) for zone in zones)
+        held = sum(live)
+        self._held[event] = array("q", live if len(live) <= _CALLERS_KEPT else ())
         self.samples.append(
             Sample(
                 event,
                 time_ns,
                 tuple(zone.free for zone in zones),
-                tuple(_largest(zone.nr_free) for zone in zones),
-                self._run.tally.totals.failed,
-                sum(self._run.loop.live_pages),
+                tuple(_largest(nr_free) for nr_free in blocks),
+                run.tally.totals.failed,
+                held,
+                blocks,
+                tuple(_unusable(nr_free) for nr_free in blocks),
+                earlier_pages(zones, held),
             )
         )
 
 
-def _largest(nr_free: object) -> int:
-    counts = list(nr_free)  # type: ignore[call-overload]  # an array or a typed memoryview
-    return max((order for order, blocks in enumerate(counts) if blocks), default=-1)
+def _largest(nr_free: tuple[int, ...]) -> int:
+    return max((order for order, blocks in enumerate(nr_free) if blocks), default=-1)
+
+
+def _unusable(nr_free: tuple[int, ...]) -> tuple[float, float]:
+    low, high = (unusable_free_index(nr_free, order) / 1000 for order in _SHOWN_ORDERS)
+    return low, high

@@ -51,6 +51,10 @@ def build_report(run: RunResult, *, schema: str = "buddysim/replay/1") -> Report
         "allowed": [{**_finding(finding), "reason": reason} for finding, reason in allowed],
         "failures": [_failure(row) for row in run.failures[:_FAILURES_SHOWN]],
         "samples": [_sample(sample) for sample in run.samples],
+        "occupancy": [
+            {"caller": row.caller, "peak_pages": max(row.pages), "pages": list(row.pages)}
+            for row in run.occupancy
+        ],
     }
 
 
@@ -190,6 +194,9 @@ def _sample(sample: Sample) -> Report:
         "time_ns": sample.time_ns,
         "free_pages": list(sample.free_pages),
         "largest_order": list(sample.largest_order),
+        "nr_free": [list(blocks) for blocks in sample.nr_free],
+        "unusable_index": [list(pair) for pair in sample.unusable_index],
         "failed": sample.failed,
         "live_pages": sample.live_pages,
+        "earlier_pages": sample.earlier_pages,
     }

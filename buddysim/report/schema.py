@@ -27,6 +27,15 @@ def _rows(**members: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": _record(**members)}
 
 
+def _per_zone(entry: dict[str, Any]) -> dict[str, Any]:
+    """One entry for each of the document's ``zones``, in their order."""
+    return {"type": "array", "items": entry, "minItems": 1}
+
+
+_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+_HOLDINGS = _rows(caller=_TEXT, pages=_COUNT, blocks=_COUNT)
+
+
 def report_schema(verb: str = "replay") -> dict[str, Any]:
     """The schema of ``buddysim VERB --format json`` for ``replay`` and ``run``.
 
@@ -69,6 +78,21 @@ def report_schema(verb: str = "replay") -> dict[str, Any]:
                 time_ns={"type": "integer"}, what=_TEXT,
             ),
             repro=_TEXT,
+        ),
+        failures=_rows(
+            event=_COUNT, caller=_TEXT, order=_COUNT, cause=_TEXT,
+            origin={"enum": ["natural", "injected", "observed"]},
+            holders=_HOLDINGS, in_the_way=_HOLDINGS,
+        ),
+        samples=_rows(
+            event=_COUNT, time_ns={"type": "integer"}, free_pages=_per_zone({"type": "integer"}),
+            largest_order=_per_zone({"type": "integer", "minimum": -1, "maximum": 10}),
+            nr_free=_per_zone(_per_order(_COUNT)),
+            unusable_index=_per_zone({"type": "array", "items": _SHARE}),
+            failed=_COUNT, live_pages=_COUNT, earlier_pages=_COUNT,
+        ),
+        occupancy=_rows(
+            caller=_TEXT, peak_pages=_COUNT, pages={"type": "array", "items": _COUNT},
         ),
     )  # fmt: skip
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}

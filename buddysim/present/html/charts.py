@@ -11,7 +11,7 @@ from html import escape
 
 from buddysim.errors import ConfigError
 
-__all__ = ["Row", "fragmentation", "free_by_order", "render_svg", "watermarks"]
+__all__ = ["Row", "fragmentation", "free_by_order", "held_by", "render_svg", "watermarks"]
 
 Row = Mapping[str, float | str]
 Spec = dict[str, object]
@@ -85,6 +85,27 @@ def free_by_order(rows: Sequence[Row], title: str) -> Spec:
                 "scale": {"domain": _ORDERS, "scheme": "viridis"},
             },
             "order": {"field": "order", "type": "quantitative"},
+        },
+    }
+
+
+def held_by(rows: Sequence[Row], callers: Sequence[str], title: str) -> Spec:
+    """Pages that callers held, stacked, the largest at the bottom.  Rows: at, pages, caller."""
+    return {
+        "data": {"values": [{**row, "rank": callers.index(str(row["caller"]))} for row in rows]},
+        "mark": {"type": "area", "interpolate": "step-after"},
+        "height": 200,
+        "encoding": {
+            "x": _along(title),
+            "y": {"field": "pages", "type": "quantitative", "title": "pages", "stack": "zero"},
+            "fill": {
+                "field": "caller",
+                "type": "nominal",
+                "sort": list(callers),
+                "title": "held by",
+                "scale": {"domain": list(callers), "scheme": "tableau10"},
+            },
+            "order": {"field": "rank", "type": "quantitative"},
         },
     }
 

@@ -27,6 +27,7 @@ _SECTIONS = (
     ("marks", "Watermarks"),
     ("orders", "Free blocks by order"),
     ("fragmentation", "Fragmentation"),
+    ("holders", "Who held the pages"),
 )
 _FEW_CELLS = 128
 _TYPES = ("unmovable", "movable", "reclaimable", "highatomic", "cma", "isolate")
@@ -43,6 +44,7 @@ def build_page(document: Document, film: Film, failures: Sequence[FailureRow]) -
         "marks": _watermarks(film, failures),
         "orders": _orders(film),
         "fragmentation": _fragmentation(document, film),
+        "holders": _holders(document, film),
     }
     body = "\n".join(
         f'<section aria-labelledby="{name}"><h2 id="{name}">{heading}</h2>\n{parts[name]}</section>'
@@ -135,6 +137,18 @@ def _fragmentation(document: Document, film: Film) -> str:
     axis = series.axis_of(film)
     drawn = charts.fragmentation(series.fragmentation_rows(axis), axis.title)
     return _figure(charts.render_svg(drawn, title), title) + tables.indices(document["zones"])
+
+
+def _holders(document: Document, film: Film) -> str:
+    callers = [row["caller"] for row in document["occupancy"]]
+    axis = series.axis_of(film)
+    rows = series.held_rows(axis, document)
+    told = tables.holders(document["failures"])
+    if not rows:
+        return "<p>No caller held a page when the run was looked at.</p>" + told
+    title = f"Pages held over the run by the callers that held the most: {', '.join(callers)}"
+    drawn = charts.held_by(rows, callers, axis.title)
+    return _figure(charts.render_svg(drawn, title), title) + told
 
 
 def _figure(svg: str, caption: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from buddysim.present.html.charts import Row
 from buddysim.replay.film import Film, Frame
@@ -19,6 +20,7 @@ __all__ = [
     "failure_points",
     "failure_step",
     "fragmentation_rows",
+    "held_rows",
     "map_frames",
     "mark_rows",
     "order_rows",
@@ -95,6 +97,27 @@ def fragmentation_rows(axis: Axis) -> list[Row]:
                 }
             )
     return rows
+
+
+def held_rows(axis: Axis, document: Mapping[str, Any]) -> list[Row]:
+    """Pages held by the report's largest callers at each of its samples."""
+    samples = document["samples"]
+    if not axis.by_event:
+        # Of samples that share a moment the last one counts.
+        last_at = {sample["time_ns"]: place for place, sample in enumerate(samples)}
+        places = sorted(last_at.values())
+    else:
+        places = list(range(len(samples)))
+    return [
+        {
+            "at": axis.at(samples[place]["event"], samples[place]["time_ns"]),
+            "caller": row["caller"],
+            "pages": row["pages"][place],
+        }
+        for row in document["occupancy"]
+        for place in places
+        if axis.by_event or samples[place]["event"]
+    ]
 
 
 def failure_step(failures: int) -> int:

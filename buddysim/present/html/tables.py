@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-__all__ = ["callers", "findings", "indices", "summary"]
+__all__ = ["callers", "findings", "holders", "indices", "summary"]
 
 Record = Mapping[str, Any]
 
@@ -22,6 +22,7 @@ _CALLER_COLUMNS = (
 _CALLERS_MAX = 500
 _FINDINGS_MAX = 300
 _EVIDENCE_MAX = 5
+_HOLDERS_MAX = 40
 
 
 def summary(document: Record) -> str:
@@ -114,6 +115,43 @@ def indices(zones: Sequence[Record]) -> str:
             body += f"<tr><td>{escape(zone['name'])}</td><td>{name}</td>{cells}</tr>"
     columns = (("zone", False), ("index", False), *((str(order), True) for order in range(11)))
     return _table(columns, body, "Indices by order at the end of the run")
+
+
+def holders(failures: Sequence[Record]) -> str:
+    """Who held the pages at the first failure of each kind, and who stood in the way."""
+    firsts: dict[tuple[str, int, str], Record] = {}
+    for row in failures:
+        if row["holders"]:
+            firsts.setdefault((row["caller"], row["order"], row["cause"]), row)
+    if not firsts:
+        return ""
+    body = "".join(_held(row) for row in list(firsts.values())[:_HOLDERS_MAX])
+    columns = (
+        ("failed", False),
+        ("order", True),
+        ("cause", False),
+        ("event", True),
+        ("pages held by", False),
+        ("in the way", False),
+    )
+    return _table(columns, body, "Who held the pages at the first failure of each kind")
+
+
+def _held(row: Record) -> str:
+    words = (row["caller"], row["cause"], _shares(row["holders"]), _shares(row["in_the_way"]))
+    who, why, held, near = (escape(word) for word in words)
+    return (
+        f'<tr><td>{who}</td><td class="number">{row["order"]}</td><td>{why}</td>'
+        f'<td class="number">{row["event"]:,}</td><td>{held}</td><td>{near}</td></tr>\n'
+    )
+
+
+def _shares(holdings: Sequence[Record]) -> str:
+    told = []
+    for row in holdings:
+        places = f" in {row['blocks']:,} places" if row["blocks"] else ""
+        told.append(f"{row['caller']} {row['pages']:,}{places}")
+    return ", ".join(told)
 
 
 def _table(columns: Sequence[tuple[str, bool]], body: str, caption: str, style: str = "") -> str:

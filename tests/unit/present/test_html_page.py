@@ -89,12 +89,41 @@ def document() -> dict[str, Any]:
         "zones": [zone_end],
         "callers": [caller("b", 9), caller("a", 1000, "mishandles"), caller("c", 30)],
         "findings": [finding],
+        "failures": [failed()],
+        "samples": [{"event": at * 10, "time_ns": at * 1_000_000} for at in range(4)],
+        "occupancy": [{"caller": "a<b", "peak_pages": 9, "pages": [0, 4, 9, 2]}],
+    }
+
+
+def failed() -> dict[str, Any]:
+    holding = {"caller": "(before the trace)", "pages": 8192, "blocks": 0}
+    return {
+        "caller": "rx<i>",
+        "order": 2,
+        "cause": "fragmented",
+        "event": 3,
+        "holders": [holding],
+        "in_the_way": [{**holding, "pages": 64, "blocks": 32}],
     }
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
     return build_page(document(), film(), failures(9))
+
+
+def test_who_held_the_pages_is_told(page: str) -> None:
+    told = page[page.index('<h2 id="holders"') :]
+    assert "<td>rx&lt;i&gt;</td>" in told
+    assert "(before the trace) 8,192" in told
+    assert "(before the trace) 64 in 32 places" in told
+    assert "Pages held over the run by the callers that held the most: a&lt;b" in told
+    assert "<svg" in told
+
+
+def test_a_run_without_holders_or_failures_says_so() -> None:
+    told = build_page({**document(), "occupancy": [], "failures": []}, film(), [])
+    assert "No caller held a page when the run was looked at." in told
 
 
 class Tags(HTMLParser):
@@ -147,7 +176,7 @@ def test_text_from_the_trace_cannot_become_markup(page: str) -> None:
 def test_every_drawing_and_control_has_words(page: str) -> None:
     tags = Tags(page).seen
     drawings = [attrs for tag, attrs in tags if tag == "svg"]
-    assert len(drawings) == 3
+    assert len(drawings) == 4
     assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in drawings)
     labelled = {attrs["for"] for tag, attrs in tags if tag == "label"}
     assert {attrs["id"] for tag, attrs in tags if tag == "input"} <= labelled

@@ -30,6 +30,17 @@ def test_replay_keeps_its_schema(name: str, capsys: pytest.CaptureFixture[str]) 
     assert sum(asked["by_gfp"].values()) == sum(asked["by_order"]) == asked["attempted"]
 
 
+def test_samples_and_occupancy_are_parallel(capsys: pytest.CaptureFixture[str]) -> None:
+    report = report_of(capsys, "replay", str(TRACES / "manyfiles-6.12" / "trace.txt.zst"))
+    jsonschema.validate(report, report_schema())
+    samples = len(report["samples"])
+    assert samples > 1
+    assert all(len(row["pages"]) == samples for row in report["occupancy"])
+    assert all(max(row["pages"]) == row["peak_pages"] > 0 for row in report["occupancy"])
+    for sample in report["samples"]:
+        assert len(sample["nr_free"]) == len(sample["unusable_index"]) == len(report["zones"])
+
+
 def test_run_keeps_the_same_schema(capsys: pytest.CaptureFixture[str]) -> None:
     report = report_of(capsys, "run", str(TRACES / "drivers" / "ring_refill.py"))
     jsonschema.validate(report, report_schema("run"))

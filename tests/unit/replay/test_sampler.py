@@ -1,0 +1,71 @@
+"""Looks at the machine over time."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from buddysim.replay.config import ReplayConfig
+from buddysim.replay.engine import replay
+from buddysim.replay.outcome import RunResult
+from buddysim.source.open import open_trace
+
+TRACES = Path(__file__).resolve().parents[3] / "traces"
+
+
+def oom(samples: int) -> RunResult:
+    path = str(TRACES / "manyfiles-6.12" / "trace.txt.zst")
+    return replay(open_trace(path), ReplayConfig(max_samples=samples))
+
+
+@pytest.fixture(scope="module")
+def run() -> RunResult:
+    return oom(64)
+
+
+def test_samples_are_evenly_spaced_and_end_with_the_run(run: RunResult) -> None:
+    events = [sample.event for sample in run.samples]
+    assert 32 <= len(events) <= 65
+    steps = {after - before for before, after in pairwise(events[:-1])}
+    assert len(steps) == 1
+    assert (events[0], events[-1]) == (0, run.events)
+
+
+def test_a_sample_agrees_with_itself_and_the_last_one_with_the_zones(run: RunResult) -> None:
+    for sample in run.samples:
+        for free, nr_free, largest, unusable in zip(
+            sample.free_pages,
+            sample.nr_free,
+            sample.largest_order,
+            sample.unusable_index,
+            strict=True,
+        ):
+            assert sum(blocks << order for order, blocks in enumerate(nr_free)) == free
+            assert largest == max(order for order, blocks in enumerate(nr_free) if blocks)
+            small = sum(blocks << order for order, blocks in enumerate(nr_free[:3]))
+            assert unusable[0] == pytest.approx(small / free, abs=0.001)
+    last = run.samples[-1]
+    for zone, nr_free, unusable in zip(run.zones, last.nr_free, last.unusable_index, strict=True):
+        assert zone.nr_free == nr_free
+        assert (zone.unusable_index[3], zone.unusable_index[9]) == unusable
+
+
+def test_occupancy_belongs_to_the_samples(run: RunResult) -> None:
+    assert run.occupancy
+    peaks = [max(row.pages) for row in run.occupancy]
+    assert peaks == sorted(peaks, reverse=True)
+    assert all(peak > 0 for peak in peaks)
+    for row in run.occupancy:
+        assert len(row.pages) == len(run.samples)
+        assert row.pages[-1] == run.caller(row.caller).live_pages
+    for place, sample in enumerate(run.samples):
+        assert sum(row.pages[place] for row in run.occupancy) <= sample.live_pages
+
+
+def test_fewer_samples_are_among_the_many(run: RunResult) -> None:
+    few = oom(16)
+    many = {sample.event: sample for sample in run.samples}
+    assert all(many[sample.event] == sample for sample in few.samples)
+    assert few.digest == run.digest
