@@ -31,6 +31,12 @@ def record(
         str | None, typer.Option(metavar="TIME", help="Record the whole system this long: 5s.")
     ] = None,
     buffer: Annotated[str, typer.Option(metavar="SIZE", help="Ring buffer for each cpu.")] = "64M",
+    stacks: Annotated[
+        bool, typer.Option("--stacks", help="With call chains: callers are kernel functions.")
+    ] = False,
+    page_map: Annotated[
+        bool, typer.Option(help="Also keep which pages were free before and after (kpageflags).")
+    ] = True,
     quiet: QuietOption = False,
 ) -> int:
     """Record the page allocations of a command, or of the whole system, with a tracefs instance of
@@ -38,24 +44,30 @@ def record(
 
     Examples:
 
-        buddysim record -o fork.bst -- make -j4
+        buddysim record -o make.bst --stacks -- make -j4
 
         buddysim record -o system.bst --duration 5s
     """
-    from buddysim.source.record import record_command, record_system, write_recording
+    from buddysim.source.record import (
+        RecordOptions,
+        record_command,
+        record_system,
+        write_recording,
+    )
 
     if (duration is None) == (not command):
         raise ConfigError("nothing to record", expected="either -- COMMAND or --duration TIME")
     if output.suffix != ".bst":
         raise ConfigError(f"output {output}", expected="a name ending in .bst")
     kilobytes = max(parse_bytes(buffer) // 1024, 4)
+    wanted = RecordOptions(kilobytes, stacks, page_map)
     with tempfile.TemporaryDirectory(prefix="buddysim-") as folder:
         text = Path(folder) / "trace.txt"
         if command:
-            recording = record_command(command, text, buffer_kb=kilobytes)
+            recording = record_command(command, text, wanted)
         else:
             seconds = parse_duration(duration or "0s") / 1e9
-            recording = record_system(seconds, text, buffer_kb=kilobytes)
+            recording = record_system(seconds, text, wanted)
         events = write_recording(recording, str(output))
     if not quiet:
         sys.stderr.write(_told(recording, output, events, kilobytes))
@@ -63,9 +75,12 @@ def record(
 
 
 def _told(recording: Recording, output: Path, events: int, kilobytes: int) -> str:
+    share = 100 * recording.fullest_bytes / (kilobytes * 1024)
     lines = [
         f"{output}: {events:,} events in {recording.seconds:.2f} s, "
-        f"{recording.lost_events:,} lost, buffer {kilobytes:,} kB a cpu"
+        f"{recording.lost_events:,} lost, buffer {kilobytes:,} kB a cpu, {share:.0f} % used",
+        f"overhead: snapshots took {recording.before.seconds:.2f} s before and "
+        f"{recording.after.seconds:.2f} s after; no event was recorded meanwhile",
     ]
     if recording.lost_events:
         lines.append("events were lost: use a larger --buffer")

@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _HISTORY = 28
 _HOLDERS = 3
-_LABEL = 24
+_LABEL = 22
 _LARGEST = 10
 
 
@@ -72,7 +72,7 @@ def render_history(report: Row) -> RenderableType:
         _zone_history(text, f"{zone['node']} {zone['name']}", samples, index)
     for row in report["occupancy"][:_HOLDERS]:
         held = [row["pages"][place] for place in places]
-        told = f"up to {row['peak_pages']:,} pages, {held[-1]:,} at the end"
+        told = f"peak {row['peak_pages']:,}, end {held[-1]:,}"
         _line(text, f"held by {row['caller']}", held, max(held), told, "magenta")
     failed = [sample["failed"] for sample in samples]
     _line(text, "failures", failed, max(*failed, 1), f"{failed[-1]:,} in all", "red")

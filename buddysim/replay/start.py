@@ -11,8 +11,10 @@ from buddysim.replay.config import ReplayConfig
 from buddysim.replay.prng import Stream
 from buddysim.replay.snapshot import spec_from_snapshot
 from buddysim.source.event import Trace
+from buddysim.source.exact_start import disagreement, spec_with_page_map
 from buddysim.source.oracle import read_snapshots
 from buddysim.source.packed import PackedTrace
+from buddysim.source.page_map import PAGE_MAP_NAME, PageMap
 from buddysim.source.proc_machine import machine_spec_from_proc
 from buddysim.source.script import ScriptTrace
 from buddysim.source.statement import Fill, Script
@@ -80,26 +82,46 @@ def snapshot_beside(trace_path: str, profile: str) -> MachineSpec | None:
 def _snapshot_of(trace: Trace, profile: str) -> MachineSpec | None:
     """The start state a packed trace carries, else what lies beside the trace."""
     if isinstance(trace, PackedTrace):
-        kept = trace.snapshots()
-        texts = {
-            name: kept[f"{name}.before.txt"].decode("utf-8", "replace")
-            for name in _PROC
-            if f"{name}.before.txt" in kept
-        }
-        spec = _spec_from_texts(texts, profile)
+        spec = _snapshot_within(trace, profile)
         if spec is not None:
             return spec
     return snapshot_beside(trace.meta.path, profile)
 
 
+def _snapshot_within(trace: PackedTrace, profile: str) -> MachineSpec | None:
+    """From the map of all pages if there is one, else placed by rule from the counts."""
+    kept = trace.snapshots()
+    texts = {
+        name: kept[f"{name}.before.txt"].decode("utf-8", "replace")
+        for name in _PROC
+        if f"{name}.before.txt" in kept
+    }
+    spec = _spec_from_texts(texts, profile)
+    pages = kept.get(PAGE_MAP_NAME.format(moment="before"))
+    if spec is None or pages is None:
+        return spec
+    page_map = PageMap.unpacked(pages, trace.meta.path)
+    whole = _spec_of(texts, profile, contiguous=False)
+    reason = disagreement(whole, page_map)
+    if reason:
+        return replace(spec, origin=f"{spec.origin} ({reason})")
+    return spec_with_page_map(whole, page_map)
+
+
 def _spec_from_texts(texts: dict[str, str], profile: str) -> MachineSpec | None:
     if "zoneinfo" not in texts or len(texts) < 2:
         return None
+    spec = _spec_of(texts, profile)
+    return replace(spec, origin=f"{spec.origin} of the recording: free blocks placed by rule")
+
+
+def _spec_of(texts: dict[str, str], profile: str, *, contiguous: bool = True) -> MachineSpec:
     return machine_spec_from_proc(
         texts["zoneinfo"],
         texts.get("buddyinfo", ""),
         texts.get("pagetypeinfo", ""),
         profile=profile,
+        contiguous=contiguous,
     )
 
 

@@ -8,6 +8,7 @@ tell where the holes are.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from buddysim.errors import TraceError
 from buddysim.kernel.constants import MAX_PAGE_ORDER, NR_PAGE_ORDERS, PAGEBLOCK_ORDER
@@ -34,11 +35,13 @@ def machine_spec_from_proc(
     *,
     profile: str = DEFAULT_PROFILE,
     sysctl: Sysctl | None = None,
+    contiguous: bool = True,
 ) -> MachineSpec:
     """Zones, marks, reserves, cpus and free blocks of the machine the texts describe.
 
     ``pagetypeinfo`` beats ``buddyinfo``, which has no types (all free blocks count as movable);
     with neither, the free pages of ``zoneinfo`` form blocks as large as possible.
+    ``contiguous`` False keeps each zone's whole span, for who knows where its holes are.
     Raises TraceError that names what is wrong in which text.
     """
     zones = [zone for zone in parse_zoneinfo(zoneinfo, "zoneinfo") if zone.present]
@@ -51,7 +54,11 @@ def machine_spec_from_proc(
         if zone.name not in ZONE_INDEX:
             continue
         blocks = types.blocks.get((zone.node, zone.name), {}) if types else {}
-        specs.append(_zone(zone, counts[zone.node, zone.name], blocks, pageblock_order, zones))
+        spec = replace(
+            _zone(zone, counts[zone.node, zone.name], blocks, zones),
+            nr_reserved_highatomic=blocks.get(MIGRATE_HIGHATOMIC, 0) << pageblock_order,
+        )
+        specs.append(_without_holes(spec, blocks, pageblock_order) if contiguous else spec)
     if not specs:
         raise TraceError("no populated zone", path="zoneinfo", line=1)
     return MachineSpec(
@@ -69,17 +76,12 @@ def _zone(
     zone: ZoneInfo,
     free: FreeCounts,
     blocks: dict[int, int],
-    pageblock_order: int,
     zones: list[ZoneInfo],
 ) -> ZoneSpec:
-    spanned = zone.spanned
-    if blocks:
-        first = zone.start_pfn >> pageblock_order
-        spanned = min(spanned, ((first + sum(blocks.values())) << pageblock_order) - zone.start_pfn)
     return ZoneSpec(
         name=zone.name,
         start_pfn=zone.start_pfn,
-        spanned=spanned,
+        spanned=zone.spanned,
         node=zone.node,
         present=zone.present,
         managed=zone.managed,
@@ -89,8 +91,16 @@ def _zone(
         lowmem_reserve=_reserve(zone, zones),
         free_counts=free,
         pageblock_counts=blocks or None,
-        nr_reserved_highatomic=blocks.get(MIGRATE_HIGHATOMIC, 0) << pageblock_order,
     )
+
+
+def _without_holes(zone: ZoneSpec, blocks: dict[int, int], pageblock_order: int) -> ZoneSpec:
+    """The zone as long as its pageblocks put together."""
+    if not blocks:
+        return zone
+    first = zone.start_pfn >> pageblock_order
+    end = (first + sum(blocks.values())) << pageblock_order
+    return replace(zone, spanned=min(zone.spanned, end - zone.start_pfn))
 
 
 def _counts(

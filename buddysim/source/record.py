@@ -1,7 +1,7 @@
 """Record a real trace with the running kernel's tracefs, with what a replay needs to start from.
 
-The result is one packed file: the trace, and buddyinfo, pagetypeinfo, zoneinfo and vmstat from
-just before and just after.
+The result is one packed file: the trace, and buddyinfo, pagetypeinfo, zoneinfo, vmstat and a map
+of all pages (kpageflags) from just before and just after.
 """
 
 from __future__ import annotations
@@ -17,12 +17,44 @@ from pathlib import Path
 from buddysim.errors import ConfigError
 from buddysim.source.open import open_trace
 from buddysim.source.pack import PackedWriter
+from buddysim.source.page_map import PAGE_MAP_NAME, PageMap, read_page_map
 from buddysim.source.tracefs import Instance, find_tracefs
 
-__all__ = ["Recording", "read_proc", "record_command", "record_system", "write_recording"]
+__all__ = [
+    "RecordOptions",
+    "Recording",
+    "Snapshot",
+    "record_command",
+    "record_system",
+    "take_snapshot",
+    "write_recording",
+]
 
 _PROC = ("buddyinfo", "pagetypeinfo", "zoneinfo", "vmstat")
 _GO = b"g"
+
+
+@dataclass(frozen=True)
+class RecordOptions:
+    """What to record besides the events."""
+
+    buffer_kb: int = 65536
+    """Ring buffer of each cpu."""
+    stacks: bool = False
+    """The kernel's call chain with every event."""
+    page_map: bool = True
+    """The state of every page before and after."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The machine at one moment, as far as it could be read."""
+
+    texts: dict[str, str]
+    """Files of /proc by name."""
+    pages: PageMap | None
+    seconds: float
+    """What it took, which is how blurred it is."""
 
 
 @dataclass
@@ -31,64 +63,84 @@ class Recording:
 
     text: Path
     """The trace as the kernel printed it."""
-    before: dict[str, str]
-    after: dict[str, str]
+    before: Snapshot
+    after: Snapshot
     seconds: float
     lost_events: int
+    fullest_bytes: int = 0
+    """What the fullest cpu's ring buffer held at the end."""
     missing_events: list[str] = field(default_factory=list)
     missing_files: list[str] = field(default_factory=list)
     exit_status: int = 0
+    """Of the command; 128 + n when signal n ended it."""
 
 
-def read_proc(missing: list[str]) -> dict[str, str]:
-    """The /proc files a start state can be built from; names that could not be read are noted."""
-    texts = {}
+def take_snapshot(missing: list[str], *, page_map: bool) -> Snapshot:
+    """The files of /proc a start state is made from; names that could not be read are noted.
+
+    The map comes first, since it takes longest: what is counted shall be as late as possible.
+    """
+    started = time.monotonic()
+    texts: dict[str, str] = {}
+    pages = None
+    if page_map:
+        try:
+            pages = read_page_map()
+        except OSError:
+            _note(missing, "kpageflags")
     for name in _PROC:
         try:
             texts[name] = Path("/proc", name).read_text(encoding="ascii", errors="replace")
         except OSError:
-            if name not in missing:
-                missing.append(name)
-    return texts
+            _note(missing, name)
+    return Snapshot(texts, pages, time.monotonic() - started)
 
 
-def record_command(command: Sequence[str], text: Path, *, buffer_kb: int = 65536) -> Recording:
+def _note(missing: list[str], name: str) -> None:
+    if name not in missing:
+        missing.append(name)
+
+
+def record_command(command: Sequence[str], text: Path, options: RecordOptions) -> Recording:
     """Run a command and record its process tree; the child starts only when tracing is on.
 
     Raises ConfigError when tracefs cannot be used or the command cannot be started.
     """
     with Instance(find_tracefs(), f"buddysim-{os.getpid()}") as instance:
-        missing_events = _prepare(instance, buffer_kb)
+        missing_events = _prepare(instance, options)
         gate_out, gate_in = os.pipe()
         child = _gated_child(command, gate_out, gate_in)
         os.close(gate_out)
         try:
             instance.follow(child.pid)
-            recording = _start(instance, text, missing_events)
+            started = _start(instance, options, missing_events)
             os.write(gate_in, _GO)
-            recording.exit_status = _wait(child)
+            status = _wait(child)
         finally:
             os.close(gate_in)
             if child.poll() is None:
                 child.kill()
                 child.wait()
-        return _stop(instance, recording)
+        return _stop(instance, text, started, status if status >= 0 else 128 - status)
 
 
-def record_system(seconds: float, text: Path, *, buffer_kb: int = 65536) -> Recording:
+def record_system(seconds: float, text: Path, options: RecordOptions) -> Recording:
     """Record the whole system for a while; Ctrl-C ends it early and keeps what there is."""
     with Instance(find_tracefs(), f"buddysim-{os.getpid()}") as instance:
-        recording = _start(instance, text, _prepare(instance, buffer_kb))
+        started = _start(instance, options, _prepare(instance, options))
+        status = 0
         try:
             time.sleep(seconds)
         except KeyboardInterrupt:
-            recording.exit_status = 128 + signal.SIGINT
-        return _stop(instance, recording)
+            status = 128 + signal.SIGINT
+        return _stop(instance, text, started, status)
 
 
-def _prepare(instance: Instance, buffer_kb: int) -> list[str]:
+def _prepare(instance: Instance, options: RecordOptions) -> list[str]:
     instance.write("tracing_on", "0")
-    instance.write("buffer_size_kb", str(buffer_kb))
+    instance.write("buffer_size_kb", str(options.buffer_kb))
+    if options.stacks:
+        instance.with_stacks()
     return instance.enable()
 
 
@@ -112,27 +164,38 @@ def _wait(child: subprocess.Popen[bytes]) -> int:
         return child.wait()
 
 
-def _start(instance: Instance, text: Path, missing_events: list[str]) -> Recording:
+@dataclass(frozen=True)
+class _Started:
+    """What is known when tracing has been switched on."""
+
+    options: RecordOptions
+    before: Snapshot
+    missing_events: list[str]
+    missing_files: list[str]
+    clock: float
+
+
+def _start(instance: Instance, options: RecordOptions, missing_events: list[str]) -> _Started:
     missing_files: list[str] = []
-    before = read_proc(missing_files)
+    before = take_snapshot(missing_files, page_map=options.page_map)
     instance.write("tracing_on", "1")
-    return Recording(
-        text=text,
-        before=before,
-        after={},
-        seconds=time.monotonic(),
-        lost_events=0,
-        missing_events=missing_events,
-        missing_files=missing_files,
-    )
+    return _Started(options, before, missing_events, missing_files, time.monotonic())
 
 
-def _stop(instance: Instance, recording: Recording) -> Recording:
+def _stop(instance: Instance, text: Path, started: _Started, status: int) -> Recording:
     instance.write("tracing_on", "0")
-    recording.seconds = time.monotonic() - recording.seconds
-    recording.after = read_proc(recording.missing_files)
-    recording.lost_events = instance.lost()
-    with recording.text.open("wb") as stream:
+    recording = Recording(
+        text=text,
+        before=started.before,
+        seconds=time.monotonic() - started.clock,
+        after=take_snapshot(started.missing_files, page_map=started.options.page_map),
+        lost_events=instance.lost(),
+        fullest_bytes=instance.fullest(),
+        missing_events=started.missing_events,
+        missing_files=started.missing_files,
+        exit_status=status,
+    )
+    with text.open("wb") as stream:
         for block in instance.text():
             stream.write(block)
     return recording
@@ -146,9 +209,11 @@ def write_recording(recording: Recording, path: str) -> int:
     trace = open_trace(str(recording.text))
     with PackedWriter(path) as writer:
         writer.begin(trace.meta)
-        for moment, texts in (("before", recording.before), ("after", recording.after)):
-            for name, text in texts.items():
+        for moment, snapshot in (("before", recording.before), ("after", recording.after)):
+            for name, text in snapshot.texts.items():
                 writer.snapshot(f"{name}.{moment}.txt", text.encode("ascii", "replace"))
+            if snapshot.pages is not None:
+                writer.snapshot(PAGE_MAP_NAME.format(moment=moment), snapshot.pages.packed())
         rows = 0
         for batch in trace.batches():
             rows += len(batch)

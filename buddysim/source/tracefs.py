@@ -7,7 +7,10 @@ be written, but instances can be made.
 from __future__ import annotations
 
 import os
+import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from buddysim.errors import ConfigError
@@ -50,11 +53,27 @@ def find_tracefs() -> Path:
     )
 
 
+_GUARD = """
+read -r _
+[ -d "$0" ] || exit 0
+echo 0 > "$0/tracing_on"
+echo 0 > "$0/events/enable"
+for _ in 1 2 3 4 5 6 7 8 9 10; do rmdir "$0" && exit 0; sleep 0.2; done
+"""
+"""What a child in a session of its own does once our end of its pipe is closed, also by SIGKILL."""
+_REMOVAL_TRIES = 20
+_REMOVAL_PAUSE_S = 0.05
+
+
 class Instance:
-    """One tracefs instance.  A context manager; leaving removes it whatever happened."""
+    """One tracefs instance.  A context manager; leaving removes it whatever happened.
+
+    Should this process be killed, a small child of ours removes it.
+    """
 
     def __init__(self, root: Path, name: str) -> None:
         self.path = root / "instances" / name
+        self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Instance:
         try:
@@ -66,11 +85,30 @@ class Instance:
                 f"cannot make {self.path}: {error.strerror}",
                 hint="is the kernel locked down (cat /sys/kernel/security/lockdown)?",
             ) from None
+        with suppress(OSError):
+            self._guard = subprocess.Popen(
+                ["sh", "-c", _GUARD, str(self.path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         return self
 
     def __exit__(self, *details: object) -> None:
         self.write("tracing_on", "0", required=False)
         self.write("events/enable", "0", required=False)
+        self._remove()
+        if self._guard is not None:
+            self._guard.communicate()
+
+    def _remove(self) -> None:
+        """Remove the folder, which is busy for a moment after a reader closed its files."""
+        for _ in range(_REMOVAL_TRIES):
+            with suppress(OSError):
+                self.path.rmdir()
+                return
+            time.sleep(_REMOVAL_PAUSE_S)
         self.path.rmdir()
 
     def write(self, name: str, text: str, *, required: bool = True) -> bool:
@@ -99,9 +137,17 @@ class Instance:
         self.write("options/event-fork", "1", required=False)
         self.write("set_event_pid", str(pid))
 
+    def with_stacks(self) -> None:
+        """Record the kernel's call chain of every event.  Raises ConfigError."""
+        self.write("options/stacktrace", "1")
+
     def lost(self) -> int:
         """Events the ring buffers overwrote or dropped, over all cpus."""
         return sum(self._stat("overrun")) + sum(self._stat("dropped events"))
+
+    def fullest(self) -> int:
+        """Bytes in the fullest cpu's ring buffer."""
+        return max(self._stat("bytes"), default=0)
 
     def _stat(self, word: str) -> Iterator[int]:
         for stats in sorted(self.path.glob("per_cpu/cpu*/stats")):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,8 @@ from buddysim.cli.main import main
 from buddysim.errors import ConfigError
 from buddysim.source import tracefs
 from buddysim.source.packed import PackedTrace
+from buddysim.source.page_map import PageKind, PageMap
+from buddysim.source.proc import parse_buddyinfo, parse_zoneinfo
 from buddysim.source.tracefs import find_tracefs
 
 WORK = "x = bytearray(8 << 20); print('worked')"
@@ -66,6 +71,50 @@ def test_a_command_is_recorded_and_nothing_stays_behind(
     assert main(["replay", str(out), "-q", "--format", "json", "--fail-on", "error"]) in {0, 1}
 
 
+def test_a_recording_starts_where_the_machine_was(
+    root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "x.bst"
+    assert main(["record", "-o", str(out), "--", sys.executable, "-c", WORK]) == 0
+    told = capfd.readouterr().err
+    assert "overhead: snapshots took" in told
+    if "/proc/kpageflags" in told:
+        pytest.skip("/proc/kpageflags may not be read here")
+    kept = PackedTrace(str(out)).snapshots()
+    zones = parse_zoneinfo(kept["zoneinfo.before.txt"].decode(), "zoneinfo")
+    pages = PageMap.unpacked(kept["kpageflags.before.map"])
+    free = sum(zone.free for zone in zones)
+    assert abs(pages.count(PageKind.FREE) - free) <= max(4096, free // 20)
+    assert pages.count(PageKind.LRU) > 1000
+    assert main(["replay", str(out), "-q", "--format", "json"]) in {0, 1}
+    report = json.loads(capfd.readouterr().out)
+    assert report["machine"].startswith("kpageflags of the recording: ")
+    nr_free = report["samples"][0]["nr_free"]
+    for zone, counts in zip(report["zones"], nr_free, strict=True):
+        rows = parse_buddyinfo(kept["buddyinfo.before.txt"].decode())
+        (told_counts,) = [row.nr_free for row in rows if row.zone == zone["name"]]
+        # The machine goes on while its map is taken, mostly in small blocks.
+        large = sum(told_counts[8:])
+        assert abs(sum(counts[8:]) - large) <= max(8, large // 10)
+
+
+def test_without_a_page_map_blocks_are_placed_by_rule(
+    root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "x.bst"
+    options = ["-q", "--no-page-map", "--stacks"]
+    assert main(["record", "-o", str(out), *options, "--", sys.executable, "-c", WORK]) == 0
+    capfd.readouterr()
+    trace = PackedTrace(str(out))
+    assert "kpageflags.before.map" not in trace.snapshots()
+    assert sum(map(len, trace.batches())) > 2000
+    assert len(trace.tables.stacks) > 20
+    assert main(["replay", str(out), "-q", "--format", "json"]) in {0, 1}
+    report = json.loads(capfd.readouterr().out)
+    assert report["machine"].endswith("of the recording: free blocks placed by rule")
+    assert any("fault" in row["caller"] for row in report["callers"])
+
+
 def test_the_command_s_exit_status_is_ours_and_its_death_leaves_nothing(
     root: Path, tmp_path: Path
 ) -> None:
@@ -92,6 +141,73 @@ def test_ctrl_c_keeps_what_was_recorded(root: Path, tmp_path: Path) -> None:
     assert process.returncode == 130, errors
     assert instances(root) == held
     assert sum(map(len, PackedTrace(str(out)).batches())) > 0
+
+
+def start(words: list[str], out: Path) -> subprocess.Popen[bytes]:
+    """The recorder in a session of its own, as a shell would start it."""
+    command = [sys.executable, "-c", INTERRUPTIBLE, "record", "-q", "--no-page-map"]
+    return subprocess.Popen(
+        [*command, "-o", str(out), *words],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not what() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert what()
+
+
+LONG = ["--", sys.executable, "-c", f"{WORK}\nimport time; time.sleep(60)"]
+
+
+def test_ctrl_c_during_a_command_keeps_what_was_recorded(root: Path, tmp_path: Path) -> None:
+    held, before = instances(root), switches(root)
+    out = tmp_path / "x.bst"
+    process = start(LONG, out)
+    wait_for(lambda: is_tracing(root, held))
+    time.sleep(1)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) == 128 + signal.SIGINT
+    assert (instances(root), switches(root)) == (held, before)
+    assert sum(map(len, PackedTrace(str(out)).batches())) > 0
+
+
+def test_a_killed_command_is_still_a_recording(root: Path, tmp_path: Path) -> None:
+    held, before = instances(root), switches(root)
+    out = tmp_path / "x.bst"
+    process = start([*LONG, "target"], out)
+    wait_for(lambda: is_tracing(root, held))
+    time.sleep(1)
+    (child,) = children(process.pid, b"target")
+    os.kill(child, signal.SIGKILL)
+    assert process.wait(timeout=60) == 128 + signal.SIGKILL
+    assert (instances(root), switches(root)) == (held, before)
+    assert sum(map(len, PackedTrace(str(out)).batches())) > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_killed_recorder_leaves_no_instance(
+    root: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    held, before = instances(root), switches(root)
+    process = start(["--duration", "60s", "--buffer", "512K"], tmp_path / "x.bst")
+    wait_for(lambda: is_tracing(root, held))
+    process.send_signal(number)
+    process.wait(timeout=20)
+    wait_for(lambda: instances(root) <= held)
+    assert switches(root) == before
+    assert not (tmp_path / "x.bst").exists()
+
+
+def children(parent: int, word: bytes) -> list[int]:
+    """Processes started by ``parent`` whose command line ends in ``word``."""
+    pids = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()
+    lines = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids}
+    return [pid for pid, line in lines.items() if line.rstrip(b"\0").endswith(word)]
 
 
 def test_what_is_missing_is_said(

@@ -33,18 +33,18 @@ def report(samples: int, *, unusable: float = 0.5) -> dict[str, Any]:
 
 def test_every_series_has_its_line() -> None:
     lines = text_of(render_history(report(4)))
-    names = [line[:24].strip() for line in lines]
+    names = [line[:22].strip() for line in lines]
     assert names == [
         "0 Normal free",
         "unusable 9",
         "largest order",
-        "held by " + "x" * 15 + "…",
+        "held by " + "x" * 13 + "…",
         "failures",
     ]
     assert lines[0].endswith("97..100 pages")
     assert lines[1].endswith("0.50..0.50")
     assert lines[2].endswith("4..10")
-    assert lines[3].endswith("up to 3 pages, 3 at the end")
+    assert lines[3].endswith("peak 3, end 3")
     assert lines[4].endswith("3 in all")
 
 
@@ -57,7 +57,7 @@ def test_what_never_moves_is_left_out() -> None:
 
 def test_many_samples_are_thinned_with_both_ends() -> None:
     lines = text_of(render_history(report(500)))
-    assert max(map(len, lines)) <= 90
+    assert max(map(len, lines)) <= 80
     assert lines[-1].split("  ")[-1] == "499 in all"
     assert "█" in lines[-1]
 
