@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from array import array
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from buddysim.mm.machine import Machine
+    from buddysim.replay.loop import ResultColumn
 
 __all__ = ["RunDigest"]
 
@@ -21,13 +21,12 @@ class RunDigest:
     def __init__(self) -> None:
         self._hash = blake2b(digest_size=_BYTES)
 
-    def take(self, results: array[int]) -> None:
+    def take(self, results: ResultColumn) -> None:
         """Add a column of outcomes and empty it."""
-        if results:
-            if sys.byteorder == "big":
-                results.byteswap()
-            self._hash.update(results.tobytes())
-            del results[:]
+        outcomes = results.drain()
+        if sys.byteorder == "big":
+            outcomes.byteswap()
+        self._hash.update(outcomes)
 
     def finish(self, machine: Machine) -> str:
         """Add the machine's free lists, marks and counters; 32 hex digits.  O(free blocks)."""

@@ -16,7 +16,7 @@ from buddysim.replay.config import ReplayConfig
 from buddysim.replay.desk import WarningDesk
 from buddysim.replay.digest import RunDigest
 from buddysim.replay.film import Watcher, watched
-from buddysim.replay.loop import run_rows
+from buddysim.replay.loop import fit_cpus, run_rows
 from buddysim.replay.outcome import FirstSeen, RunResult, ZoneFacts
 from buddysim.replay.policies import install_policies
 from buddysim.replay.prng import Stream
@@ -138,10 +138,7 @@ class _Player:
     def _prepare(self, batch: EventBatch) -> None:
         """Make a batch fit for the inner loop: known callers, cpus the machine has."""
         self.run.tally.grow()
-        cpus = self.run.machine.spec.ncpus
-        if max(batch.cpu, default=0) >= cpus:
-            for row, cpu in enumerate(batch.cpu):
-                batch.cpu[row] = cpu % cpus
+        fit_cpus(batch, self.run.machine.spec.ncpus)
         if self.batched_is_free:
             for row, kind in enumerate(batch.kind):
                 if kind == _FREE_BATCHED:
@@ -187,7 +184,7 @@ class _Player:
         result.zones = [zone_facts(zone) for zone in run.machine.zones]
         result.vmstat = vmstat_of(run.machine)
         result.counters = dict(sorted(result.counters.items()))
-        result.samples = self.sampler.samples
+        result.samples = self.sampler.samples()
         result.occupancy = self.sampler.occupancy()
         result.digest = self.digest.finish(run.machine)
 

@@ -152,7 +152,7 @@ def _users(run: Run, zone: Zone, start: int, order: int) -> dict[str, int]:
 
 def _user(run: Run, pfn: int) -> str:
     ledger = run.ledger
-    entry = ledger.live.get(ledger.owner[pfn - ledger.first], -1)
+    entry = ledger.live.find(ledger.owner_of(pfn))
     if entry >= 0:
         return run.tables.callers[caller_of(entry)]
     return PAGE_CACHE if pfn in run.machine.lru else EARLIER

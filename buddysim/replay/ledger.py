@@ -1,15 +1,17 @@
 """Who holds which simulated pages: live blocks by key, and the way back from a page to its block.
 
 A key is the recorded pfn in recordings and a running number in scripts.  Entries are packed ints
-so that a live block costs one dict slot: sim pfn << 36 | caller << 4 | order.  A block whose
+so that a live block costs one of them: sim pfn << 36 | caller << 4 | order.  A block whose
 simulated allocation failed although the recording has it is kept with the pfn :data:`NOWHERE`.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from buddysim.mm.free_area import PCP_HEAD
+from buddysim.replay.live_blocks import NO_BLOCK, LiveBlocks
 
 if TYPE_CHECKING:
     from buddysim.mm.machine import Machine
@@ -19,7 +21,6 @@ __all__ = ["NOWHERE", "Ledger", "caller_of", "order_of", "pack", "sim_pfn_of"]
 NOWHERE = (1 << 27) - 1
 """Stands for "no simulated page"; larger than any pfn of a 512 GiB machine."""
 _CALLER_MASK = (1 << 32) - 1
-_BACKGROUND = -1
 _MAX_ORDER = 10
 
 
@@ -44,31 +45,40 @@ def order_of(entry: int) -> int:
 
 
 class Ledger:
-    """Live blocks.  ``owner[pfn - first]`` is the key of the block a page belongs to.
+    """Live blocks, and who owns a simulated page.
 
     Pages in use at the start belong to nobody we know; they are *background*.
     """
 
     def __init__(self, machine: Machine) -> None:
-        self.live: dict[int, int] = {}
         self.first = min(zone.start_pfn for zone in machine.zones)
         end = max(zone.end_pfn for zone in machine.zones)
-        self.owner = array("q", [_BACKGROUND]) * (end - self.first)
+        self.live = LiveBlocks(end - self.first)
         self._machine = machine
-        self._cursor = 0
+        self._cursor = self.first
 
     def add(self, key: int, sim_pfn: int, caller: int, order: int) -> None:
-        """A block came to life.  O(pages of it)."""
-        self.live[key] = pack(sim_pfn, caller, order)
+        """A block came to life.  O(1)."""
+        slot = self.live.put(key, pack(sim_pfn, caller, order))
         if sim_pfn != NOWHERE:
-            self._own(sim_pfn, order, key)
+            self.live.set_owner(sim_pfn - self.first, slot)
 
     def remove(self, key: int) -> int:
         """Forget a block; its entry.  Raises KeyError."""
-        entry = self.live.pop(key)
+        entry = self.live[key]
+        self.live.set_entry(self.live.slot_of(key), NO_BLOCK)
         if sim_pfn_of(entry) != NOWHERE:
-            self._own(sim_pfn_of(entry), order_of(entry), _BACKGROUND)
+            self.live.set_owner(sim_pfn_of(entry) - self.first, NO_BLOCK)
         return entry
+
+    def owner_of(self, sim_pfn: int) -> int:
+        """Key of the live block that covers a simulated page of the machine, or -1.  O(orders)."""
+        for order in range(_MAX_ORDER + 1):
+            head = sim_pfn >> order << order
+            slot = self.live.owner[head - self.first] if head >= self.first else NO_BLOCK
+            if slot >= 0 and head + (1 << order_of(self.live.entries[slot])) > sim_pfn:
+                return self.live.key_at(slot)
+        return NO_BLOCK
 
     def split(self, key: int, piece: int, order: int) -> list[tuple[int, int]]:
         """Cut a live block so that its piece number ``piece`` of ``order`` is an entry itself.
@@ -88,52 +98,57 @@ class Ledger:
         """Key of the live block that contains page ``key`` (recordings), or -1.  O(10)."""
         for order in range(_MAX_ORDER + 1):
             head = key >> order << order
-            entry = self.live.get(head)
-            if entry is not None and order_of(entry) >= order:
-                return head if key < head + (1 << order_of(entry)) else -1
+            entry = self.live.find(head)
+            if entry >= 0 and order_of(entry) >= order:
+                return head
         return -1
 
     def is_background(self, sim_pfn: int, order: int) -> bool:
         """Are all pages of this block in use since before the run?"""
-        start = sim_pfn - self.first
-        if start < 0 or start + (1 << order) > len(self.owner):
+        end = sim_pfn + (1 << order)
+        if sim_pfn < self.first or end > self.first + len(self.live.owner):
             return False
         return all(
-            self.owner[start + page] == _BACKGROUND and not self._machine.is_free(sim_pfn + page)
-            for page in range(1 << order)
+            self.owner_of(page) < 0 and not self._machine.is_free(page)
+            for page in range(sim_pfn, end)
         )
 
     def next_background(self) -> int:
         """The next page in use since before the run, in address order, or -1 after the last.
 
-        One pass in all: such pages only become fewer.  O(pages) over the whole run.
+        One pass in all: such pages only become fewer.  O(blocks) over the whole run.
         """
-        while self._cursor < len(self.owner):
-            pfn = self._cursor + self.first
-            if self.owner[self._cursor] == _BACKGROUND and self._is_plain(pfn):
-                return pfn
-            self._cursor += 1
-        return -1
+        end = self.first + len(self.live.owner)
+        while self._cursor < end:
+            known = self._known_pages(self._cursor)
+            if not known:
+                return self._cursor
+            self._cursor += known
+        return NO_BLOCK
 
-    def _is_plain(self, pfn: int) -> bool:
-        """In a zone, in use, and not page cache that reclaim owns."""
-        machine = self._machine
-        in_zone = any(zone.start_pfn <= pfn < zone.end_pfn for zone in machine.zones)
-        return in_zone and pfn not in machine.lru and not machine.is_free(pfn)
+    def _known_pages(self, pfn: int) -> int:
+        """Pages from here on that are free, live, page cache or outside all zones; 0: none."""
+        zone = self._machine.allocator.zone_of(pfn)
+        if zone is None:
+            return 1
+        head = zone.block_of(pfn - zone.base)
+        if head >= 0:
+            held = zone.order_of[head]
+            return head + (1 << (held if held >= 0 else PCP_HEAD - held)) + zone.base - pfn
+        key = self.owner_of(pfn)
+        if key >= 0:
+            entry = self.live[key]
+            return sim_pfn_of(entry) + (1 << order_of(entry)) - pfn
+        return 1 if pfn in self._machine.lru else 0
 
     def migrated(self, old_pfn: int, new_pfn: int) -> None:
         """Compaction moved an order-0 page (``mm.protocols.MigrationObserver``)."""
-        key = self.owner[old_pfn - self.first]
-        self.owner[old_pfn - self.first] = _BACKGROUND
-        self.owner[new_pfn - self.first] = key
-        if key in self.live:
-            entry = self.live[key]
-            self.live[key] = pack(new_pfn, caller_of(entry), order_of(entry))
-
-    def _own(self, sim_pfn: int, order: int, key: int) -> None:
-        start = sim_pfn - self.first
-        for page in range(start, start + (1 << order)):
-            self.owner[page] = key
+        slot = self.live.owner[old_pfn - self.first]
+        self.live.set_owner(old_pfn - self.first, NO_BLOCK)
+        self.live.set_owner(new_pfn - self.first, slot)
+        if slot >= 0:
+            entry = self.live.entries[slot]
+            self.live.set_entry(slot, pack(new_pfn, caller_of(entry), order_of(entry)))
 
 
 def _pieces(offset: int, order: int, size: int) -> Iterator[tuple[int, int]]:

@@ -1,8 +1,14 @@
 cimport cython
 
 from buddysim.mm.page_allocator cimport PageAllocator
+from buddysim.replay.live_blocks cimport LiveBlocks
+from buddysim.replay.shape_counts cimport ShapeCounts
 
 cdef long long _ALLOC, _FREE, _CALLER_MASK, _NOWHERE
+
+
+@cython.locals(cpus=cython.ushort[::1], row=cython.Py_ssize_t)
+cpdef object fit_cpus(object batch, int ncpus)
 
 
 @cython.locals(
@@ -15,15 +21,17 @@ cdef long long _ALLOC, _FREE, _CALLER_MASK, _NOWHERE
     contexts=cython.uchar[::1],
     cpus=cython.ushort[::1],
     handles=cython.int[::1],
-    owner=cython.longlong[::1],
     live_pages=cython.longlong[::1],
+    watched=cython.uchar[::1],
+    quiet=cython.uchar[::1],
+    results=cython.longlong[::1],
     allocator=PageAllocator,
-    live=dict,
-    shapes=dict,
-    watched=set,
+    live=LiveBlocks,
+    shapes=ShapeCounts,
     log=list,
     first=cython.longlong,
     fast=cython.bint,
+    used=cython.longlong,
     succeeded=cython.longlong,
     freed=cython.longlong,
     row=cython.int,
@@ -32,9 +40,9 @@ cdef long long _ALLOC, _FREE, _CALLER_MASK, _NOWHERE
     caller=cython.longlong,
     order=cython.int,
     shape=cython.ulonglong,
-    count=cython.longlong,
+    place=cython.longlong,
+    slot=cython.longlong,
     sim=cython.longlong,
     entry=cython.longlong,
-    page=cython.longlong,
 )
 cpdef int run_rows(object state, object batch, int start, int end) except -1

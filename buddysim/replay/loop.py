@@ -9,12 +9,14 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
+from buddysim.replay.shape_counts import ShapeCounts
 from buddysim.source.event import EventBatch, EventKind
 
 if TYPE_CHECKING:
     from buddysim.mm.page_allocator import PageAllocator
+    from buddysim.replay.live_blocks import LiveBlocks
 
-__all__ = ["LoopState", "run_rows"]
+__all__ = ["LoopState", "ResultColumn", "fit_cpus", "run_rows"]
 
 _ALLOC = int(EventKind.ALLOC)
 _FREE = int(EventKind.FREE)
@@ -27,30 +29,48 @@ _CALLER_MASK = (1 << 32) - 1
 _NOWHERE = (1 << 27) - 1
 
 
+class ResultColumn:
+    """Outcome of every allocation and free, in order; the engine drains it."""
+
+    def __init__(self) -> None:
+        self.data = array("q", bytes(8 << 10))
+        self.used = 0
+
+    def append(self, outcome: int) -> None:
+        """Add one."""
+        self.reserve(1)
+        self.data[self.used] = outcome
+        self.used += 1
+
+    def reserve(self, rows: int) -> None:
+        """Make room for so many more."""
+        missing = self.used + rows - len(self.data)
+        if missing > 0:
+            self.data.extend(array("q", bytes(8 * (missing + len(self.data)))))
+
+    def drain(self) -> array[int]:
+        """What was added since the last time."""
+        drained = self.data[: self.used]
+        self.used = 0
+        return drained
+
+
 class LoopState:
     """What the loop reads and writes; plain containers only."""
 
-    def __init__(
-        self,
-        allocator: PageAllocator,
-        live: dict[int, int],
-        owner: array[int],
-        first_pfn: int,
-    ) -> None:
+    def __init__(self, allocator: PageAllocator, live: LiveBlocks, first_pfn: int) -> None:
         self.allocator = allocator
         self.live = live
         """Recorded pfn -> packed entry (``replay/ledger.py``)."""
-        self.owner = owner
         self.first_pfn = first_pfn
-        self.shapes: dict[int, int] = {}
+        self.shapes = ShapeCounts()
         """gfp << 32 | caller << 12 | order << 8 | context -> requests."""
         self.kinds = array("q", bytes(8 * 64))
         self.live_pages = array("q")
         """Pages held, by caller index."""
-        self.watched: set[int] = set()
-        """Callers whose next request the engine wants to see."""
-        self.results = array("q")
-        """Outcome of every allocation and free, in order; the engine drains it."""
+        self.watched = bytearray()
+        """By caller index: 1 where the engine wants to see the next request."""
+        self.results = ResultColumn()
         self.extfrag_log: list[tuple[int, int, int, int, int, int]] = []
         """Shared by all zones; the engine drains it."""
         self.fast = True
@@ -66,6 +86,21 @@ class LoopState:
         for kind in _SLAB:
             self.quiet[kind] = 0
 
+    def grow(self, callers: int) -> None:
+        """Make room for so many callers."""
+        missing = callers - len(self.live_pages)
+        if missing > 0:
+            self.live_pages.extend(array("q", bytes(8 * missing)))
+            self.watched.extend(bytes(missing))
+
+
+def fit_cpus(batch: EventBatch, ncpus: int) -> None:
+    """Map the cpus of a batch to those the machine has."""
+    cpus = batch.cpu
+    for row in range(len(cpus)):
+        if cpus[row] >= ncpus:
+            cpus[row] = cpus[row] % ncpus
+
 
 def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int:  # noqa: PLR0915 - one hot loop, unpacked
     """Replay rows from ``start``; index of the first one that is not ordinary, or ``end``.
@@ -76,51 +111,51 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
     kinds, kind, pfns, orders = state.kinds, batch.kind, batch.pfn, batch.order
     gfps, callers, contexts, cpus = batch.gfp, batch.caller, batch.context, batch.cpu
     handles = batch.handle
-    allocator, live, owner, first = state.allocator, state.live, state.owner, state.first_pfn
-    shapes, watched, results, live_pages = (
-        state.shapes, state.watched, state.results, state.live_pages,
-    )  # fmt: skip
-    log, fast, quiet = state.extfrag_log, state.fast, state.quiet
-    succeeded = freed = 0
-    row = start
+    allocator, live, first, shapes = state.allocator, state.live, state.first_pfn, state.shapes
+    watched, live_pages, quiet = state.watched, state.live_pages, state.quiet
+    log, fast = state.extfrag_log, state.fast
+    state.results.reserve(end - start)
+    results, succeeded, freed = state.results.data, 0, 0
+    used, row = state.results.used, start
     while row < end:
         what = kind[row]
         if what == _ALLOC:
             pfn = pfns[row]
             caller = callers[row]
             order = orders[row]
+            if not fast or pfn < 0 or handles[row] >= 0 or watched[caller]:
+                break
+            slot = live.slot_of(pfn)
+            if slot >= 0 and live.entries[slot] >= 0:
+                break
             shape = gfps[row]
             shape = shape << 32 | caller << 12 | order << 8 | contexts[row]
-            count = shapes.get(shape, 0)
-            if not fast or not count or pfn < 0 or handles[row] >= 0:
-                break
-            if caller in watched or pfn in live:
+            place = shapes.place_of(shape)
+            if not shapes.counts[place]:
                 break
             sim = allocator.alloc_fast(order, gfps[row], cpus[row], 0)
             if sim < 0:
                 break
-            shapes[shape] = count + 1
-            live[pfn] = sim << 36 | caller << 4 | order
-            for page in range(sim - first, sim - first + (1 << order)):
-                owner[page] = pfn
+            shapes.counts[place] += 1
+            live.begin(slot, pfn, sim << 36 | caller << 4 | order, sim - first)
             live_pages[caller] += 1 << order
-            results.append(sim)
+            results[used + succeeded + freed] = sim
             succeeded += 1
         elif what == _FREE:
-            pfn = pfns[row]
-            entry = live.get(pfn, -1)
+            slot = live.slot_of(pfns[row])
+            if slot < 0:
+                break
+            entry = live.entries[slot]
             order = orders[row]
             if entry < 0 or entry & 15 != order or handles[row] >= 0:
                 break
             sim = entry >> 36
             if sim == _NOWHERE:
                 break
-            del live[pfn]
-            for page in range(sim - first, sim - first + (1 << order)):
-                owner[page] = -1
+            live.end(slot, sim - first)
             live_pages[entry >> 4 & _CALLER_MASK] -= 1 << order
             allocator.free_pages(sim, order, cpus[row])
-            results.append(sim)
+            results[used + succeeded + freed] = sim
             freed += 1
         elif not quiet[what]:
             break
@@ -128,6 +163,7 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
         row += 1
         if log:
             break
+    state.results.used += succeeded + freed
     state.succeeded += succeeded
     state.freed += freed
     return row

@@ -93,15 +93,13 @@ class Run:
         """The start state is known page by page, not only in numbers."""
         self.ledger = Ledger(machine)
         machine.hooks.observers.append(self.ledger)
-        self.loop = LoopState(
-            machine.allocator, self.ledger.live, self.ledger.owner, self.ledger.first
-        )
+        self.loop = LoopState(machine.allocator, self.ledger.live, self.ledger.first)
         if plan or config.placement == "recorded":
             self.loop.every_request_counts()
         for zone in machine.zones:
             zone.extfrag_logging = True
             zone.extfrag_log = self.loop.extfrag_log
-        self.tally = Tally(tables, self.loop.shapes, self.loop.live_pages, self.loop.watched)
+        self.tally = Tally(tables, self.loop)
         self.holders = HolderWatch(self)
 
     def below_min(self) -> bool:

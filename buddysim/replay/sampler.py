@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from buddysim.mm.fragmentation import unusable_free_index
-from buddysim.replay.holders import earlier_pages
 from buddysim.replay.outcome import Occupancy, Sample
 
 if TYPE_CHECKING:
@@ -33,22 +33,22 @@ class Sampler:
         self._limit = max(run.config.max_samples, 2)
         self._held: dict[int, array[int]] = {}
         """Event of a sample -> pages held, by caller index."""
-        self.samples: list[Sample] = []
+        self._looks: list[_Look] = []
         self.next_event = _FIRST_STRIDE
         self.take(0, 0)
 
     def take(self, event: int, time_ns: int) -> None:
         """Look now; ``event`` rows are done."""
         self._look(event, time_ns)
-        if len(self.samples) > self._limit:
+        if len(self._looks) > self._limit:
             self._stride *= 2
-            self.samples = [each for each in self.samples if each.event % self._stride == 0]
-            self._held = {each.event: self._held[each.event] for each in self.samples}
+            self._looks = [each for each in self._looks if each.event % self._stride == 0]
+            self._held = {each.event: self._held[each.event] for each in self._looks}
         self.next_event = (event // self._stride + 1) * self._stride
 
     def last(self, event: int, time_ns: int) -> None:
         """The look after the last event."""
-        if self.samples[-1].event != event:
+        if self._looks[-1].event != event:
             self._look(event, time_ns)
 
     def occupancy(self) -> list[Occupancy]:
@@ -68,26 +68,53 @@ class Sampler:
             for caller in largest[:_CALLERS_SHOWN]
         ]
 
+    def samples(self) -> list[Sample]:
+        """What was seen at the looks that were kept.  O(looks x zones x orders)."""
+        return [_sample(look) for look in self._looks]
+
     def _look(self, event: int, time_ns: int) -> None:
         run = self._run
         zones = run.machine.zones
         live = run.loop.live_pages
-        blocks = tuple(tuple(zone.nr_free) for zone in zones)
-        held = sum(live)
         self._held[event] = array("q", live if len(live) <= _CALLERS_KEPT else ())
-        self.samples.append(
-            Sample(
+        self._looks.append(
+            _Look(
                 event,
                 time_ns,
-                tuple(zone.free for zone in zones),
-                tuple(_largest(nr_free) for nr_free in blocks),
+                tuple([zone.free for zone in zones]),
+                tuple([tuple(zone.nr_free) for zone in zones]),
                 run.tally.totals.failed,
-                held,
-                blocks,
-                tuple(_unusable(nr_free) for nr_free in blocks),
-                earlier_pages(zones, held),
+                sum(live),
+                sum([zone.managed - zone.true_free - zone.free_pcp for zone in zones]),
             )
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What must be read at the moment itself: most looks are dropped again."""
+
+    event: int
+    time_ns: int
+    free: tuple[int, ...]
+    nr_free: tuple[tuple[int, ...], ...]
+    failed: int
+    held: int
+    used: int
+
+
+def _sample(look: _Look) -> Sample:
+    return Sample(
+        look.event,
+        look.time_ns,
+        look.free,
+        tuple(_largest(nr_free) for nr_free in look.nr_free),
+        look.failed,
+        look.held,
+        look.nr_free,
+        tuple(_unusable(nr_free) for nr_free in look.nr_free),
+        max(look.used - look.held, 0),
+    )
 
 
 def _largest(nr_free: tuple[int, ...]) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass, field
 
+from buddysim.replay.loop import LoopState
 from buddysim.replay.outcome import CallerStats, FirstSeen, Shape, Totals
 from buddysim.source.event import Tables
 
@@ -41,13 +41,10 @@ class _Pending:
 
 @dataclass(slots=True)
 class Tally:
-    """The running account; ``shapes`` and ``live_pages`` are shared with the inner loop."""
+    """The running account; requests by shape and pages by caller are counted by the loop."""
 
     tables: Tables
-    shapes: dict[int, int]
-    live_pages: array[int]
-    watched: set[int]
-    """Callers with a failure whose sequel has not been seen."""
+    loop: LoopState
     stats: dict[int, CallerStats] = field(default_factory=dict)
     first: dict[int, FirstSeen] = field(default_factory=dict)
     totals: Totals = field(default_factory=Totals)
@@ -67,17 +64,13 @@ class Tally:
 
     def grow(self) -> None:
         """Make room for callers that the reader has met since."""
-        missing = len(self.tables.callers) - len(self.live_pages)
-        if missing > 0:
-            self.live_pages.extend([0] * missing)
+        self.loop.grow(len(self.tables.callers))
 
     def attempt(self, caller: int, order: int, gfp: int, context: int, seen: FirstSeen) -> int:
         """Count one request; the caller's number for it, from 1."""
         key = shape_key(caller, order, gfp, context)
-        count = self.shapes.get(key, 0)
-        if not count:
+        if not self.loop.shapes.add(key):
             self.first[key] = seen
-        self.shapes[key] = count + 1
         number = self.attempts.get(caller, 0) + 1
         self.attempts[caller] = number
         return number
@@ -98,7 +91,7 @@ class Tally:
             account.failed_by_cause[cause] = account.failed_by_cause.get(cause, 0) + 1
         self._failed_pages[caller] = self._failed_pages.get(caller, 0) + (1 << min(order, 20))
         self.pending[caller] = _Pending(order, gfp, seen.time_ns)
-        self.watched.add(caller)
+        self.loop.watched[caller] = 1
         self._streak(stats, caller, order, gfp, seen)
         self._blame_holder(caller, seen)
         return stats
@@ -107,13 +100,13 @@ class Tally:
         """The caller coped with its failure: what comes next is new work, not a retry."""
         self._streaks.pop(caller, None)
         self.pending.pop(caller, None)
-        self.watched.discard(caller)
+        self.loop.watched[caller] = 0
 
     def _sequel(self, caller: int, order: int, gfp: int, time_ns: int, how: str) -> None:
         before = self.pending.pop(caller, None)
         if before is None:
             return
-        self.watched.discard(caller)
+        self.loop.watched[caller] = 0
         size = "smaller" if order < before.order else "larger" if order > before.order else "same"
         stats = self.of(caller)
         word = f"{size}-{how}"
@@ -149,10 +142,11 @@ class Tally:
 
     def _blame_holder(self, caller: int, seen: FirstSeen) -> None:
         """Who held the most pages when this request of somebody else failed?"""
-        if len(self.live_pages) < 2:
+        live_pages = self.loop.live_pages
+        if len(live_pages) < 2:
             return
-        largest = max(self.live_pages)
-        holder = self.live_pages.index(largest)
+        largest = max(live_pages)
+        holder = live_pages.index(largest)
         if largest <= 0 or holder == caller:
             return
         stats = self.of(holder)
@@ -166,13 +160,13 @@ class Tally:
             after = self.of(caller).after_failure
             after["nothing"] = after.get("nothing", 0) + 1
         self.pending.clear()
-        for key in sorted(self.shapes):
-            self._take_shape(key)
+        for key, count in sorted(self.loop.shapes.items()):
+            self._take_shape(key, count)
         for caller, stats in self.stats.items():
             stats.succeeded = stats.attempted - stats.failed
             stats.pages -= self._failed_pages.get(caller, 0)
-            if caller < len(self.live_pages):
-                stats.live_pages = self.live_pages[caller]
+            if caller < len(self.loop.live_pages):
+                stats.live_pages = self.loop.live_pages[caller]
             stats.peak_live_pages = max(stats.peak_live_pages, stats.live_pages)
         totals = self.totals
         totals.by_gfp = dict(sorted(totals.by_gfp.items(), key=lambda item: (-item[1], item[0])))
@@ -182,8 +176,7 @@ class Tally:
             self.stats.values(), key=lambda each: (-each.failed, -each.attempted, each.caller)
         )
 
-    def _take_shape(self, key: int) -> None:
-        count = self.shapes[key]
+    def _take_shape(self, key: int, count: int) -> None:
         gfp, caller, order, context = key >> 32, key >> 12 & 0xFFFFF, key >> 8 & 15, key & 255
         stats = self.of(caller)
         stats.shapes.append(Shape(order, gfp, context, count, self.first[key]))

@@ -31,7 +31,7 @@ def test_split_leaves_the_piece_and_its_buddies(machine: Machine) -> None:
         1005: 21,
         1006: 22,
     }
-    assert ledger.owner[21] == 1005
+    assert ledger.owner_of(21) == 1005
 
 
 def test_covering_finds_the_block_around_a_page(machine: Machine) -> None:
@@ -60,11 +60,11 @@ def test_migration_moves_the_entry(machine: Machine) -> None:
     ledger.add(7, 100, caller=3, order=0)
     ledger.migrated(100, 200)
     assert sim_pfn_of(ledger.live[7]) == 200
-    assert (ledger.owner[100], ledger.owner[200]) == (-1, 7)
+    assert (ledger.owner_of(100), ledger.owner_of(200)) == (-1, 7)
 
 
 def test_a_block_without_pages_owns_nothing(machine: Machine) -> None:
     ledger = Ledger(machine)
     ledger.add(5, NOWHERE, caller=1, order=4)
-    assert set(ledger.owner) == {-1}
+    assert set(ledger.live.owner) == {-1}
     assert order_of(ledger.remove(5)) == 4
