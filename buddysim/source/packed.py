@@ -131,7 +131,7 @@ class PackedTrace:
                 if header.tag == b"TABL":
                     self._grow(json.loads(zlib.decompress(payload)))
                 elif header.tag == b"ROWS":
-                    batch = _batch(first, header.rows, payload)
+                    batch = _LazyBatch(first, header.rows, payload, self._chunks.path)
                     if self._rename is not None:
                         self._rename.callers(batch)
                     yield batch
@@ -143,8 +143,7 @@ class PackedTrace:
                 raise
             self.meta.truncated = True
         except (*_INCONSISTENT, zlib.error) as error:
-            # The checksums hold, so the writer is to blame; still no traceback for the user.
-            raise TraceError(f"inconsistent chunk: {error}", path=self._chunks.path) from error
+            raise _inconsistent(error, self._chunks.path) from error
 
     def snapshots(self) -> dict[str, bytes]:
         """Files of /proc kept with the trace, by name: as far as the file is whole."""
@@ -220,21 +219,46 @@ def _view(payload: memoryview, offset: int, typecode: str, count: int) -> memory
     return column
 
 
-def _batch(first: int, rows: int, payload: memoryview) -> EventBatch:
-    """One ROWS chunk as a batch."""
-    batch = EventBatch(first)
-    entries = _entries(payload)
-    index = {
-        entry.group: _view(payload, entry.offset, entry.typecode, rows)
-        for entry in entries
-        if entry.encoding == INDEX
-    }
-    for entry in entries:
-        if entry.encoding != INDEX:
-            typecode = EventBatch.typecodes[entry.name]
-            column = _column(entry, rows, payload, index, array(typecode))
-            setattr(batch, entry.name, column)
-    return batch
+class _LazyBatch(EventBatch):
+    """One ROWS chunk as a batch whose columns are widened when they are first asked for.
+
+    A replay looks at half of them.  Raises TraceError then, where a column contradicts itself.
+    """
+
+    __slots__ = ("_entries", "_groups", "_path", "_payload", "_rows")
+
+    def __init__(self, first: int, rows: int, payload: memoryview, path: str) -> None:
+        self.first = first
+        self._rows = rows
+        self._payload = payload
+        self._path = path
+        entries = _entries(payload)
+        self._entries = {entry.name: entry for entry in entries if entry.encoding != INDEX}
+        self._groups = {
+            entry.group: _view(payload, entry.offset, entry.typecode, rows)
+            for entry in entries
+            if entry.encoding == INDEX
+        }
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __getattr__(self, name: str) -> array[int]:
+        if name not in EventBatch.typecodes:
+            raise AttributeError(name)
+        try:
+            empty = array(EventBatch.typecodes[name])
+            entry = self._entries[name]
+            column = _column(entry, self._rows, self._payload, self._groups, empty)
+        except _INCONSISTENT as error:
+            raise _inconsistent(error, self._path) from error
+        setattr(self, name, column)
+        return column
+
+
+def _inconsistent(error: Exception, path: str) -> TraceError:
+    """The checksums hold, so the writer is to blame; still no traceback for the user."""
+    return TraceError(f"inconsistent chunk: {error}", path=path)
 
 
 def _column(
@@ -282,7 +306,7 @@ def numpy_columns(path: str) -> Iterator[dict[str, numpy.ndarray[Any, Any]]]:
     for header, payload in _Chunks(path):
         if header.tag != b"ROWS":
             continue
-        batch = _batch(0, header.rows, payload)
+        batch = _LazyBatch(0, header.rows, payload, path)
         columns = {
             name: numpy.frombuffer(getattr(batch, name), dtype=code)
             for name, code in EventBatch.typecodes.items()
