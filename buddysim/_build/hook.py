@@ -21,6 +21,7 @@ TO_CYTHONIZE: tuple[str, ...] = (
     "buddysim/mm/fallback.py",
     "buddysim/mm/pcp.py",
     "buddysim/mm/zone.py",
+    "buddysim/mm/zone_mark.py",
     "buddysim/mm/page_allocator.py",
     "buddysim/replay/live_blocks.py",
     "buddysim/replay/loop.py",
