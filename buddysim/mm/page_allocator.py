@@ -75,10 +75,15 @@ class PageAllocator:
         return _CLASS_NORMAL
 
     def migratetype_of(self, gfp: int) -> int:
-        """Canonical migratetype a mask asks for (fact sheet 4.7)."""
+        """Canonical migratetype a mask asks for (fact sheet 4.7).
+
+        Both mobility flags together mean nothing to a kernel; damaged traces have them.  They
+        count as movable here.
+        """
         if self.grouping_disabled:
             return 0
-        return (gfp >> 3) & 3
+        migratetype = (gfp >> 3) & 3
+        return migratetype if migratetype < 3 else _MOVABLE
 
     def fast_flags(self, gfp: int, zonelist: list[Zone], class_index: int) -> int:
         """Alloc flags of the first attempt: LOW mark, KSWAPD, CMA, NOFRAGMENT (6.4)."""
