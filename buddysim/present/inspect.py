@@ -59,6 +59,7 @@ def _facts(inspection: Inspection) -> Table:
         grid.add_row("cut", "the file ends in the middle of an event", style="red")
     words = ", ".join(f"{name} {count:,}" for name, count in inspection.contexts.items())
     grid.add_row("contexts", words or "no requests")
+    grid.add_row("events digest", inspection.events_digest)
     return grid
 
 

@@ -10,6 +10,7 @@ from buddysim.kernel.context import Context
 from buddysim.kernel.migratetype import MIGRATE_TYPES, NAMES
 from buddysim.source.doctor import EFFECTS, Doctor
 from buddysim.source.event import EventBatch, EventKind, Trace
+from buddysim.source.event_digest import EventDigest
 from buddysim.source.tracepoints import KIND_NAMES
 
 __all__ = ["CallerContexts", "Inspection", "context_name", "inspect_trace"]
@@ -57,6 +58,8 @@ class Inspection:
     profile: str
     """Era the text implies; empty when it does not tell."""
     events: int = 0
+    events_digest: str = ""
+    """The same for the same events in any format (``source/event_digest.py``)."""
     events_by_kind: dict[str, int] = field(default_factory=dict)
     """By tracepoint name as printed."""
     failed_allocations: int = 0
@@ -85,7 +88,8 @@ class Inspection:
 class _Census:
     """Counters over the rows of one trace."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace: Trace) -> None:
+        self.digest = EventDigest(trace.tables)
         self.kinds: Counter[int] = Counter()
         self.others: Counter[int] = Counter()
         self.cpus: set[int] = set()
@@ -97,6 +101,7 @@ class _Census:
 
     def observe(self, batch: EventBatch) -> None:
         self.doctor.observe(batch)
+        self.digest.take(batch)
         kinds = batch.kind
         self.kinds.update(kinds)
         self.cpus.update(batch.cpu)
@@ -124,7 +129,7 @@ def inspect_trace(trace: Trace, progress: Callable[[int], None] | None = None) -
 
     O(events) time; memory O(live blocks + distinct callers), not O(events).
     """
-    census = _Census()
+    census = _Census(trace)
     for batch in trace.batches():
         if len(batch):
             census.observe(batch)
@@ -137,6 +142,7 @@ def inspect_trace(trace: Trace, progress: Callable[[int], None] | None = None) -
         layout=meta.layout,
         profile=meta.profile,
         events=census.kinds.total() - census.kinds[_LOST],
+        events_digest=census.digest.finish(),
         events_by_kind=_names_of_kinds(census, trace),
         failed_allocations=census.failed.total(),
         span_ns=census.last_ns - census.first_ns,

@@ -107,6 +107,8 @@ class FieldReader:
             # By the kernel's definition: the raw record has no such field, and trace-cmd gets the
             # expression wrong (``fragmenting=10``).
             fragmenting = order < fields.get("pageblock_order", PAGEBLOCK_ORDER)
+            if "fallback_migratetype" not in fields:
+                raise ValueError("fallback_order without fallback_migratetype")
             fallback = self.migratetype(fields["fallback_migratetype"])
             return extfrag_aux(order, fallback, fragmenting, fields.get("change_ownership", 0))
         aux = next((fields[key] for key in _AUX_KEYS if key in fields), 0)

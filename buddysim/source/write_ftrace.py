@@ -120,7 +120,10 @@ class _RowWriter:
         return f"{self._page(batch.pfn[row])} order={batch.order[row]}"
 
     def _typed(self, batch: EventBatch, row: int) -> str:
-        return f"{self._order_only(batch, row)} migratetype={self._type(batch.migratetype[row])}"
+        migratetype = batch.migratetype[row]
+        if migratetype < 0:
+            return self._order_only(batch, row)
+        return f"{self._order_only(batch, row)} migratetype={self._type(migratetype)}"
 
     def _zone_locked(self, batch: EventBatch, row: int) -> str:
         return f"{self._typed(batch, row)} percpu_refill={batch.aux[row]}"

@@ -13,6 +13,7 @@ import pytest
 
 from buddysim.errors import TraceError
 from buddysim.kernel.context import Context
+from buddysim.report.inspect import inspect_trace
 from buddysim.source.event import EventBatch, EventKind, Trace
 from buddysim.source.kallsyms import SymbolTable
 from buddysim.source.open import open_trace
@@ -251,3 +252,5 @@ def test_rows_equal_those_of_perf_script(tmp_path: Path) -> None:
         ]  # fmt: skip
 
     assert seen(data) == seen(text)
+    one, two = (inspect_trace(open_trace(str(path))) for path in (data, text))
+    assert one.events_digest == two.events_digest
