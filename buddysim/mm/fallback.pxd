@@ -18,62 +18,62 @@ cdef class FallbackArea(FreeArea):
     cdef public int free_in_block, movable_in_block
 
     @cython.locals(index=cython.int)
-    cpdef int rmqueue(self, int order, int migratetype, int alloc_flags) noexcept
+    cdef int rmqueue(self, int order, int migratetype, int alloc_flags) noexcept
     @cython.locals(index=cython.int)
-    cpdef int rmqueue_staged(self, int order, int migratetype, int alloc_flags) noexcept
+    cdef inline int rmqueue_staged(self, int order, int migratetype, int alloc_flags) noexcept
     @cython.locals(other=cython.int)
-    cpdef int find_fallback(self, int order, int migratetype) noexcept
-    cpdef bint may_claim(self, int order, int migratetype) noexcept
+    cdef inline int find_fallback(self, int order, int migratetype) noexcept
+    cdef bint may_claim(self, int order, int migratetype) noexcept
     @cython.locals(
         min_order=cython.int, current=cython.int, other=cython.int, block=cython.int,
         index=cython.int,
     )
-    cpdef int rmqueue_claim(self, int order, int migratetype, int alloc_flags) noexcept
+    cdef int rmqueue_claim(self, int order, int migratetype, int alloc_flags) noexcept
     @cython.locals(block_type=cython.int, given=cython.int)
-    cpdef int try_to_claim_block(
+    cdef int try_to_claim_block(
         self, int block, int current, int order, int migratetype, int alloc_flags
     ) noexcept
-    cpdef int alike_pages(self, int migratetype, int block_type) noexcept
+    cdef int alike_pages(self, int migratetype, int block_type) noexcept
     @cython.locals(
         start=cython.int, end=cython.int, free=cython.int, movable=cython.int, order=cython.int
     )
-    cpdef bint scan_pageblock(self, int index) noexcept
+    cdef bint scan_pageblock(self, int index) noexcept
     @cython.locals(start=cython.int, end=cython.int, moved=cython.int, order=cython.int)
-    cpdef int move_freepages_block(self, int index, int old_type, int new_type) noexcept
+    cdef int move_freepages_block(self, int index, int old_type, int new_type) noexcept
     @cython.locals(head=cython.int)
-    cpdef void move_to_free_list(self, int index, int order, int old_type, int new_type) noexcept
+    cdef void move_to_free_list(self, int index, int order, int old_type, int new_type) noexcept
     @cython.locals(current=cython.int, other=cython.int, index=cython.int)
-    cpdef int rmqueue_steal(self, int order, int migratetype) noexcept
+    cdef int rmqueue_steal(self, int order, int migratetype) noexcept
     @cython.locals(index=cython.int)
-    cpdef int rmqueue_classic(self, int order, int migratetype, int alloc_flags) noexcept
+    cdef int rmqueue_classic(self, int order, int migratetype, int alloc_flags) noexcept
     @cython.locals(
         min_order=cython.int, current=cython.int, other=cython.int, whole=cython.bint,
         block=cython.int,
     )
-    cpdef bint fallback_whole(self, int order, int migratetype, int alloc_flags) noexcept
+    cdef bint fallback_whole(self, int order, int migratetype, int alloc_flags) noexcept
     @cython.locals(block_type=cython.int)
-    cpdef void steal_suitable_fallback(
+    cdef void steal_suitable_fallback(
         self, int block, int current, int migratetype, bint whole, int alloc_flags
     ) noexcept
     @cython.locals(current=cython.int, other=cython.int, index=cython.int, rest_type=cython.int)
-    cpdef int fallback_old(self, int order, int migratetype) noexcept
+    cdef int fallback_old(self, int order, int migratetype) noexcept
     @cython.locals(
         scheme=cython.int, block=cython.int, rest_type=cython.int, retagged=cython.bint,
         pages=cython.int,
     )
-    cpdef int claim_old(self, int index, int current, int migratetype, int other) noexcept
+    cdef int claim_old(self, int index, int current, int migratetype, int other) noexcept
     @cython.locals(start=cython.int, end=cython.int, order=cython.int)
-    cpdef void relist_others(self, int index, int migratetype) noexcept
+    cdef void relist_others(self, int index, int migratetype) noexcept
     @cython.locals(half=cython.int)
-    cpdef void retype_split_rest(self, int index, int low, int high, int old, int new) noexcept
+    cdef void retype_split_rest(self, int index, int low, int high, int old, int new) noexcept
     @cython.locals(high=cython.longlong, cap=cython.longlong)
-    cpdef bint boost_watermark(self) noexcept
+    cdef bint boost_watermark(self) noexcept
     @cython.locals(block_nr_pages=cython.int, cap=cython.longlong, block_type=cython.int)
-    cpdef void reserve_highatomic(self, int index, int order) noexcept
+    cdef void reserve_highatomic(self, int index, int order) noexcept
     @cython.locals(
         block_nr_pages=cython.int, order=cython.int, index=cython.int, size=cython.longlong
     )
     cpdef bint unreserve_highatomic(self, int migratetype, bint force) noexcept
-    cpdef void count_extfrag(
+    cdef void count_extfrag(
         self, int index, int order, int fallback_order, int migratetype, int fallback
     ) noexcept

@@ -13,10 +13,12 @@ from __future__ import annotations
 from array import array
 
 __all__ = [
+    "JOURNAL_MOVABLE",
     "MERGE_ALIKE",
     "MERGE_ALWAYS",
     "MERGE_RETAG",
     "NOT_HEAD",
+    "NR_LISTS",
     "PCP_HEAD",
     "PCP_LISTS",
     "FreeArea",
@@ -46,14 +48,13 @@ _JOURNAL_NEXT = 0
 _JOURNAL_PREV = 1
 _JOURNAL_ORDER = 2
 _JOURNAL_TYPE = 3
-_JOURNAL_MOVABLE = 4
+JOURNAL_MOVABLE = 4
 _JOURNAL_PAGEBLOCK = 5
 _JOURNAL_ENTRY = 3
 """An undo record is three integers: what, index, old value."""
 
+_JOURNAL_MOVABLE = JOURNAL_MOVABLE
 _MAX_ORDER = MAX_ORDER
-_NR_LISTS = NR_LISTS
-_PCP_LISTS = PCP_LISTS
 _PCP_HEAD = PCP_HEAD
 _MERGE_ALWAYS = MERGE_ALWAYS
 _MERGE_RETAG = MERGE_RETAG
@@ -103,18 +104,6 @@ class FreeArea:
 
     # Writes that an undo log must see.
 
-    def set_next(self, index: int, value: int) -> None:
-        """``next[index] = value``, journalled."""
-        if self.journaling:
-            self.note(_JOURNAL_NEXT, index, self.next[index])
-        self.next[index] = value
-
-    def set_prev(self, index: int, value: int) -> None:
-        """``prev[index] = value``, journalled."""
-        if self.journaling:
-            self.note(_JOURNAL_PREV, index, self.prev[index])
-        self.prev[index] = value
-
     def set_order(self, index: int, value: int) -> None:
         """``order_of[index] = value``, journalled."""
         if self.journaling:
@@ -126,12 +115,6 @@ class FreeArea:
         if self.journaling:
             self.note(_JOURNAL_TYPE, index, self.type_of[index])
         self.type_of[index] = value
-
-    def set_movable(self, index: int, value: int) -> None:
-        """``movable[index] = value``, journalled."""
-        if self.journaling:
-            self.note(_JOURNAL_MOVABLE, index, self.movable[index])
-        self.movable[index] = value
 
     def set_pageblock(self, block: int, migratetype: int) -> None:
         """Retag one pageblock, journalled."""
@@ -183,32 +166,58 @@ class FreeArea:
         """Sentinel of ``free_list[order][migratetype]``."""
         return self.size + order * _NR_TYPES + migratetype
 
-    def pcp_head(self, cpu: int, pindex: int) -> int:
-        """Sentinel of one pcp list of one cpu."""
-        return self.size + _NR_LISTS + cpu * _PCP_LISTS + pindex
-
     def list_add(self, index: int, head: int) -> None:
         """Insert at the head (right after the sentinel)."""
-        first = self.next[head]
-        self.set_next(index, first)
-        self.set_prev(index, head)
-        self.set_prev(first, index)
-        self.set_next(head, index)
+        self.insert(index, head, self.next[head])
 
     def list_add_tail(self, index: int, head: int) -> None:
         """Insert at the tail (right before the sentinel)."""
-        last = self.prev[head]
-        self.set_prev(index, last)
-        self.set_next(index, head)
-        self.set_next(last, index)
-        self.set_prev(head, index)
+        self.insert(index, self.prev[head], head)
+
+    def insert(self, index: int, before: int, after: int) -> None:
+        """Link a page between two neighbours."""
+        if self.journaling:
+            self.note(_JOURNAL_NEXT, index, self.next[index])
+            self.note(_JOURNAL_PREV, index, self.prev[index])
+            self.note(_JOURNAL_PREV, after, before)
+            self.note(_JOURNAL_NEXT, before, after)
+        self.next[index] = after
+        self.prev[index] = before
+        self.prev[after] = index
+        self.next[before] = index
 
     def list_del(self, index: int) -> None:
         """Unlink a page from whatever list it is on."""
         before = self.prev[index]
         after = self.next[index]
-        self.set_next(before, after)
-        self.set_prev(after, before)
+        if self.journaling:
+            self.note(_JOURNAL_NEXT, before, index)
+            self.note(_JOURNAL_PREV, after, index)
+        self.next[before] = after
+        self.prev[after] = before
+
+    def list_push(self, index: int, head: int, mark: int) -> None:
+        """Insert at the head of a list; ``mark`` is what ``order_of`` says of its blocks."""
+        self.list_add(index, head)
+        self.set_order(index, mark)
+
+    def list_append(self, index: int, head: int, mark: int) -> None:
+        """Insert at the tail of a list; ``mark`` as for :meth:`list_push`."""
+        self.list_add_tail(index, head)
+        self.set_order(index, mark)
+
+    def list_pop(self, head: int) -> int:
+        """Take the first page off a list; its index, or -1 when the list is empty."""
+        index = self.next[head]
+        if index == head:
+            return -1
+        self.list_remove(index)
+        return index
+
+    def list_remove(self, index: int) -> None:
+        """Take a block off whatever list it is on."""
+        self.list_del(index)
+        self.set_order(index, _NOT_HEAD)
 
     def first(self, order: int, migratetype: int) -> int:
         """Index of the head block of a free list, or -1 when it is empty."""
@@ -228,10 +237,18 @@ class FreeArea:
         else:
             self.list_add(index, head)
 
+    def load_free_block(self, index: int, order: int, migratetype: int) -> None:
+        """Put a block of a start state at the tail of its list; the counters come apart."""
+        self.add_to_free_list(index, order, migratetype, True)
+
+    def add_free_block(self, index: int, order: int, migratetype: int) -> None:
+        """Put a new free block at the tail of its list and count its pages."""
+        self.add_to_free_list(index, order, migratetype, True)
+        self.account_freepages(1 << order, migratetype)
+
     def del_from_free_list(self, index: int, order: int) -> None:
         """Take a block off its free list; no accounting of free pages."""
-        self.list_del(index)
-        self.set_order(index, _NOT_HEAD)
+        self.list_remove(index)
         self.nr_free[order] -= 1
 
     def account_freepages(self, nr_pages: int, migratetype: int) -> None:
@@ -301,6 +318,11 @@ class FreeArea:
             parent_buddy = (index & ~(1 << order)) ^ (2 << order)
             to_tail = self.order_of[parent_buddy] == order + 1
         self.add_to_free_list(index, order, migratetype, to_tail)
+
+    def move_to_buddy_lists(self, index: int, order: int, migratetype: int) -> None:
+        """Return a block that is still on a pcp list; :meth:`free_one_page` after unlinking it."""
+        self.list_remove(index)
+        self.free_one_page(index, order, migratetype, False)
 
     def absorb_type(self, buddy: int, order: int, migratetype: int) -> bool:
         """May a whole-pageblock buddy merge with a block of ``migratetype`` (1.4 step 2c)?

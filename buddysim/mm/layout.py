@@ -30,8 +30,7 @@ def free_all(zone: Zone, nr_pages: int) -> None:
         while index + (1 << order) > zone.end:
             order -= 1
         migratetype = zone.pageblock[index >> zone.pageblock_order]
-        zone.add_to_free_list(index, order, migratetype, True)
-        zone.account_freepages(1 << order, migratetype)
+        zone.add_free_block(index, order, migratetype)
         index += 1 << order
 
 
@@ -90,8 +89,7 @@ def lay_out(zone: Zone, counts: dict[tuple[int, int], int]) -> int:
             if index < 0:
                 unplaced += 1 << order
                 continue
-            zone.add_to_free_list(index, order, migratetype, True)
-            zone.account_freepages(1 << order, migratetype)
+            zone.add_free_block(index, order, migratetype)
             if order >= zone.pageblock_order:
                 zone.change_pageblock_range(index, order, migratetype)
     return unplaced

@@ -189,7 +189,6 @@ def build_machine(spec: MachineSpec) -> Machine:
     ]
     allocator = PageAllocator(zones, _zonelists(zones), len({zone.node for zone in zones}))
     allocator.nofragment = profile.nofragment
-    allocator.high_mark_hint = profile.pcp == "dynamic"
     allocator.has_dma32 = spec.has_dma32
     allocator.has_highmem = any(zone.zone_index == 3 for zone in zones)
     allocator.tracks_lru = True

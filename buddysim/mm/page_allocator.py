@@ -5,27 +5,15 @@ The slow path is rare and lives in ``slow_path.py``.  Hot and compiled; see the 
 
 from __future__ import annotations
 
-from buddysim.mm.fallback import (
-    ALLOC_CMA,
-    ALLOC_HIGHATOMIC,
-    ALLOC_KSWAPD,
-    ALLOC_NO_WATERMARKS,
-    ALLOC_NOFRAGMENT,
-    ALLOC_NON_BLOCK,
-)
+from buddysim.mm.fallback import ALLOC_CMA, ALLOC_KSWAPD, ALLOC_NOFRAGMENT
 from buddysim.mm.zone import Zone
 
-__all__ = ["PageAllocator"]
+__all__ = ["PageAllocator", "Route"]
 
-_ALLOC_NO_WATERMARKS = ALLOC_NO_WATERMARKS
-_ALLOC_NON_BLOCK = ALLOC_NON_BLOCK
 _ALLOC_NOFRAGMENT = ALLOC_NOFRAGMENT
-_ALLOC_HIGHATOMIC = ALLOC_HIGHATOMIC
 _ALLOC_KSWAPD = ALLOC_KSWAPD
 _ALLOC_CMA = ALLOC_CMA
-_WMARK_MASK = 3
 _WMARK_LOW = 1
-_WMARK_HIGH = 2
 _GFP_DMA = 0x1
 _GFP_HIGHMEM = 0x2
 _GFP_DMA32 = 0x4
@@ -38,8 +26,22 @@ _CLASS_NORMAL = 2
 _CLASS_HIGHMEM = 3
 _CLASS_MOVABLE = 4
 _MOVABLE = 1
-_RULE_MIN_RESERVE = 4
-_MAX_ORDER = 10
+_ROUTE_BITS = 0x20081F
+"""The gfp bits that decide where and how a request starts: zones, types, kswapd, this node."""
+_ROUTES = 8
+
+
+class Route:
+    """Where and how requests of one kind start: remembered, since few kinds make all requests."""
+
+    def __init__(self) -> None:
+        self.key = -1
+        self.zonelist: list[Zone] = []
+        self.zone: Zone | None = None
+        self.position = 0
+        self.class_index = 0
+        self.migratetype = 0
+        self.flags = 0
 
 
 class PageAllocator:
@@ -51,13 +53,23 @@ class PageAllocator:
         self.zonelists = zonelists
         self.nr_nodes = nr_nodes
         self.nofragment = True
-        self.high_mark_hint = True
         self.has_dma32 = True
         self.has_highmem = False
         self.grouping_disabled = False
-        self.tracks_lru = False
         self.boost_wakes = 0
-        self.zone_tried = 0
+        self.routes = [Route() for _ in range(_ROUTES)]
+        self.recent_zone = zones[0] if zones else None
+
+    @property
+    def tracks_lru(self) -> bool:
+        """Do movable pages look movable as soon as they are allocated?"""
+        return any(zone.tracks_lru for zone in self.zones)
+
+    @tracks_lru.setter
+    def tracks_lru(self, value: bool) -> None:
+        """Set it for every zone."""
+        for zone in self.zones:
+            zone.tracks_lru = value
 
     def class_index(self, gfp: int) -> int:
         """Highest zone index a mask allows (fact sheet 2.2)."""
@@ -113,10 +125,53 @@ class PageAllocator:
 
     def alloc_fast(self, order: int, gfp: int, cpu: int, node: int) -> int:
         """The first attempt of a request, at the low mark; pfn or -1."""
-        zonelist = self.zonelist_of(gfp, node)
-        class_index = self.class_index(gfp)
-        flags = self.fast_flags(gfp, zonelist, class_index)
-        return self.get_page(order, self.migratetype_of(gfp), class_index, flags, zonelist, cpu)
+        route = self.routes[((gfp >> 3) & 3) | ((gfp >> 9) & 4)]
+        if route.key != ((gfp & _ROUTE_BITS) | (node << 32)):
+            self.find_route(route, gfp, node)
+        zone = route.zone
+        if zone is None:
+            return -1
+        index = zone.attempt(cpu, order, route.migratetype, route.class_index, route.flags)
+        if zone.boosted_flag:
+            self.count_boost(zone, route.flags)
+        if index >= 0:
+            return index + zone.base
+        return self.try_others(order, route, cpu)
+
+    def find_route(self, route: Route, gfp: int, node: int) -> None:
+        """Work out, into ``route``, how requests with these route bits start.
+
+        The zonelists, ``nofragment`` and the like are final once a request was made.
+        """
+        route.key = (gfp & _ROUTE_BITS) | (node << 32)
+        route.zonelist = self.zonelist_of(gfp, node)
+        route.class_index = self.class_index(gfp)
+        route.migratetype = self.migratetype_of(gfp)
+        route.flags = self.fast_flags(gfp, route.zonelist, route.class_index)
+        route.zone = None
+        for position, zone in enumerate(route.zonelist):
+            if zone.zone_index <= route.class_index:
+                route.zone = zone
+                route.position = position
+                break
+
+    def try_others(self, order: int, route: Route, cpu: int) -> int:
+        """The rest of a first attempt whose first zone had nothing; pfn or -1."""
+        pfn = self.scan_zones(
+            order,
+            route.migratetype,
+            route.class_index,
+            route.flags,
+            route.zonelist,
+            cpu,
+            route.position + 1,
+        )
+        if pfn >= 0 or not route.flags & _ALLOC_NOFRAGMENT:
+            return pfn
+        flags = route.flags & ~_ALLOC_NOFRAGMENT
+        return self.get_page(
+            order, route.migratetype, route.class_index, flags, route.zonelist, cpu
+        )
 
     def get_page(
         self,
@@ -129,7 +184,7 @@ class PageAllocator:
     ) -> int:
         """One zonelist pass (repeated without NOFRAGMENT when that was in force); pfn or -1."""
         while True:
-            pfn = self.scan_zones(order, migratetype, class_index, alloc_flags, zonelist, cpu)
+            pfn = self.scan_zones(order, migratetype, class_index, alloc_flags, zonelist, cpu, 0)
             if pfn >= 0 or not alloc_flags & _ALLOC_NOFRAGMENT:
                 return pfn
             alloc_flags &= ~_ALLOC_NOFRAGMENT
@@ -142,47 +197,34 @@ class PageAllocator:
         alloc_flags: int,
         zonelist: list[Zone],
         cpu: int,
+        start: int,
     ) -> int:
-        """Try each allowed zone once; pfn or -1.  NOFRAGMENT stops before a remote node."""
+        """Try each allowed zone from position ``start`` once; pfn or -1.
+
+        NOFRAGMENT stops before a remote node.
+        """
         preferred_node = -1
-        for zone in zonelist:
+        for position, zone in enumerate(zonelist):
             if zone.zone_index > class_index:
                 continue
             if preferred_node < 0:
                 preferred_node = zone.node
             elif alloc_flags & _ALLOC_NOFRAGMENT and zone.node != preferred_node:
                 return -1
-            if not self.zone_passes(zone, order, class_index, alloc_flags):
+            if position < start:
                 continue
-            index = zone.rmqueue_zone(cpu, order, migratetype, alloc_flags)
-            if zone.boosted_flag and alloc_flags & _ALLOC_KSWAPD:
-                zone.boosted_flag = False
-                self.boost_wakes += 1
+            index = zone.attempt(cpu, order, migratetype, class_index, alloc_flags)
+            if zone.boosted_flag:
+                self.count_boost(zone, alloc_flags)
             if index >= 0:
-                zone.pgalloc += 1 << order
-                if alloc_flags & self.reserve_right(zone, order):
-                    zone.reserve_highatomic(index, order)
-                if self.tracks_lru and migratetype == _MOVABLE:
-                    zone.mark_movable(index, order, 1)
                 return index + zone.base
         return -1
 
-    def zone_passes(self, zone: Zone, order: int, class_index: int, alloc_flags: int) -> bool:
-        """The watermark test of one zone, with the high-mark hint of 6.7+."""
-        if self.high_mark_hint and not zone.below_high:
-            if zone.watermark_fast(order, zone.wmark(_WMARK_HIGH), class_index, alloc_flags):
-                return True
-            zone.below_high = True
-        mark = zone.wmark(alloc_flags & _WMARK_MASK)
-        if zone.watermark_fast(order, mark, class_index, alloc_flags):
-            return True
-        return alloc_flags & _ALLOC_NO_WATERMARKS != 0
-
-    def reserve_right(self, zone: Zone, order: int) -> int:
-        """The alloc flag whose holder makes its pageblock highatomic on success (6.6)."""
-        if zone.watermark_rule >= _RULE_MIN_RESERVE:
-            return _ALLOC_HIGHATOMIC
-        return _ALLOC_NON_BLOCK if order > 0 and zone.highatomic_rule == 1 else 0
+    def count_boost(self, zone: Zone, alloc_flags: int) -> None:
+        """A boosted zone wakes kswapd where the request may."""
+        if alloc_flags & _ALLOC_KSWAPD:
+            zone.boosted_flag = False
+            self.boost_wakes += 1
 
     def zone_of(self, pfn: int) -> Zone | None:
         """The zone that spans a pfn, or None."""
@@ -193,9 +235,12 @@ class PageAllocator:
 
     def free_pages(self, pfn: int, order: int, cpu: int = 0) -> bool:
         """Free a block; False when no zone spans it.  The caller vouches that it is in use."""
-        zone = self.zone_of(pfn)
-        if zone is None:
-            return False
+        zone = self.recent_zone
+        if zone is None or pfn < zone.start_pfn or pfn >= zone.end_pfn:
+            zone = self.zone_of(pfn)
+            if zone is None:
+                return False
+            self.recent_zone = zone
         zone.free_block(cpu, pfn - zone.base, order)
         return True
 

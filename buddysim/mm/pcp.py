@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 
 from buddysim.mm.fallback import FallbackArea
-from buddysim.mm.free_area import PCP_LISTS
+from buddysim.mm.free_area import NR_LISTS, PCP_LISTS
 
 __all__ = [
     "PCP_DYNAMIC",
@@ -38,7 +38,7 @@ _PREV_FREE_HIGH_ORDER = PCP_PREV_FREE_HIGH_ORDER
 _FREE_HIGH_BATCH = PCP_FREE_HIGH_BATCH
 _SCALE_MAX = PCP_BATCH_SCALE_MAX
 _PCP_HEAD = -2
-_NOT_HEAD = -1
+_NR_LISTS = NR_LISTS
 _NR_PCP_LISTS = PCP_LISTS
 _THP_ORDER = 9
 _THP_LIST = 12
@@ -68,15 +68,19 @@ class PcpArea(FallbackArea):
         self.pcp_free_count = array("i", zeros)
         self.pcp_flags = array("i", zeros)
 
-    def pcp_allowed(self, order: int) -> bool:
-        """Is this order cached per cpu?"""
-        return order <= self.pcp_max_order or (order == _THP_ORDER and self.pcp_thp)
+    def pcp_head(self, cpu: int, pindex: int) -> int:
+        """Sentinel of one pcp list of one cpu."""
+        return self.size + _NR_LISTS + cpu * _NR_PCP_LISTS + pindex
 
     def pindex_of(self, order: int, migratetype: int) -> int:
         """List number for an order and type: order*3 + type, or one of the two THP lists."""
         if order > 3:
             return _THP_LIST + (1 if migratetype == _MOVABLE else 0)
         return order * 3 + migratetype
+
+    def pcp_list(self, cpu: int, pindex: int) -> int:
+        """Sentinel of one pcp list, for whoever looks at or loads the lists."""
+        return self.pcp_head(cpu, pindex)
 
     def pindex_order(self, pindex: int) -> int:
         """Order of the blocks on a pcp list."""
@@ -119,21 +123,19 @@ class PcpArea(FallbackArea):
             index = self.rmqueue(order, migratetype, alloc_flags)
             if index < 0:
                 break
-            self.list_add_tail(index, head)
-            self.set_order(index, _PCP_HEAD - order)
+            self.list_append(index, head, _PCP_HEAD - order)
             got += 1
         self.pcp_count[cpu] += got << order
 
     def pcp_pop(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
         """First block of a pcp list, refilled when empty; index or -1."""
         head = self.pcp_head(cpu, self.pindex_of(order, migratetype))
-        if self.next[head] == head:
+        index = self.list_pop(head)
+        if index < 0:
             self.refill(cpu, order, migratetype, alloc_flags, head)
-            if self.next[head] == head:
+            index = self.list_pop(head)
+            if index < 0:
                 return -1
-        index = self.next[head]
-        self.list_del(index)
-        self.set_order(index, _NOT_HEAD)
         self.pcp_count[cpu] -= 1 << order
         return index
 
@@ -158,8 +160,7 @@ class PcpArea(FallbackArea):
             index = self.next[head]
             if index == head:
                 return -1
-        self.list_del(index)
-        self.set_order(index, _NOT_HEAD)
+        self.list_remove(index)
         self.pcp_count[cpu] -= 1
         return index
 
@@ -177,12 +178,16 @@ class PcpArea(FallbackArea):
         pindex = 0
         if self.pcp_rule != _PCP_SINGLE:
             pindex = self.pindex_of(order, migratetype)
-        self.list_add(index, self.pcp_head(cpu, pindex))
-        self.set_order(index, _PCP_HEAD - order)
+        self.list_push(index, self.pcp_head(cpu, pindex), _PCP_HEAD - order)
         self.pcp_count[cpu] += 1 << order
         if self.pcp_rule == _PCP_DYNAMIC:
             self.release_dynamic(cpu, order, pindex)
-        elif self.pcp_rule == _PCP_LOW:
+        else:
+            self.release_older(cpu, order, pindex)
+
+    def release_older(self, cpu: int, order: int, pindex: int) -> None:
+        """..6.6: release a batch once count reached high, by the era's rule."""
+        if self.pcp_rule == _PCP_LOW:
             self.release_low(cpu, order, pindex)
         elif self.pcp_count[cpu] >= self.pcp_high[cpu]:
             if self.pcp_rule == _PCP_SINGLE:
@@ -194,23 +199,30 @@ class PcpArea(FallbackArea):
         """6.7+: heuristics of a free, then release if count reached high (fact sheet 7.4)."""
         self.pcp_alloc_factor[cpu] >>= 1
         batch = self.pcp_batch[cpu]
+        flags = self.pcp_flags[cpu]
+        free_count = self.pcp_free_count[cpu]
         free_high = False
         if 0 < order <= 3:
             free_high = (
-                self.pcp_free_count[cpu] >= batch
-                and self.pcp_flags[cpu] & _PREV_FREE_HIGH_ORDER != 0
-                and (self.pcp_flags[cpu] & _FREE_HIGH_BATCH == 0 or self.pcp_count[cpu] >= batch)
+                free_count >= batch
+                and flags & _PREV_FREE_HIGH_ORDER != 0
+                and (flags & _FREE_HIGH_BATCH == 0 or self.pcp_count[cpu] >= batch)
             )
-            self.pcp_flags[cpu] |= _PREV_FREE_HIGH_ORDER
-        elif self.pcp_flags[cpu] & _PREV_FREE_HIGH_ORDER:
-            self.pcp_flags[cpu] &= ~_PREV_FREE_HIGH_ORDER
-        if self.pcp_free_count[cpu] < batch << _SCALE_MAX:
-            self.pcp_free_count[cpu] += 1 << order
+            self.pcp_flags[cpu] = flags | _PREV_FREE_HIGH_ORDER
+        elif flags & _PREV_FREE_HIGH_ORDER:
+            self.pcp_flags[cpu] = flags & ~_PREV_FREE_HIGH_ORDER
+        if free_count < batch << _SCALE_MAX:
+            self.pcp_free_count[cpu] = free_count + (1 << order)
         high = self.nr_pcp_high(cpu, batch, free_high)
         if self.pcp_count[cpu] >= high:
-            self.free_pcppages_bulk(cpu, self.nr_pcp_free(cpu, batch, high, free_high), pindex)
-            if self.below_high and self.above_high_mark():
-                self.below_high = False
+            self.release_batch(cpu, high, free_high, pindex)
+
+    def release_batch(self, cpu: int, high: int, free_high: bool, pindex: int) -> None:
+        """6.7+: release what :meth:`nr_pcp_free` says, and look at the high mark again."""
+        batch = self.pcp_batch[cpu]
+        self.free_pcppages_bulk(cpu, self.nr_pcp_free(cpu, batch, high, free_high), pindex)
+        if self.below_high and self.above_high_mark():
+            self.below_high = False
 
     def nr_pcp_high(self, cpu: int, batch: int, free_high: bool) -> int:
         """Effective high for this free, adapting the stored one."""
@@ -307,10 +319,8 @@ class PcpArea(FallbackArea):
             migratetype = self.type_of[index]
         else:
             migratetype = self.pageblock[index >> self.pageblock_order]
-        self.list_del(index)
-        self.set_order(index, _NOT_HEAD)
         self.pcp_count[cpu] -= 1 << order
-        self.free_one_page(index, order, migratetype, False)
+        self.move_to_buddy_lists(index, order, migratetype)
         self.drain_count += 1
 
     def drain_pages(self, cpu: int) -> None:

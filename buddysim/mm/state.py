@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from buddysim.errors import ConfigError
-from buddysim.mm.free_area import PCP_LISTS
+from buddysim.mm.free_area import PCP_HEAD, PCP_LISTS
 from buddysim.mm.zone import Zone
 
 __all__ = [
@@ -80,6 +80,11 @@ class ZoneState:
     placed by ``mm/layout.py``."""
 
 
+def pindex_of(order: int, migratetype: int) -> int:
+    """Number of the pcp list for an order and type; the inverse of :func:`pindex_parts`."""
+    return 12 + (migratetype == 1) if order == 9 else order * 3 + migratetype
+
+
 def pindex_parts(pindex: int) -> tuple[int, int]:
     """Order and migratetype of a pcp list number (13 = order 9 movable, 12 = order 9 other)."""
     if pindex >= 12:
@@ -111,7 +116,7 @@ def load_zone(zone: Zone, state: ZoneState) -> None:
     for order, migratetype, pfns in state.free_lists:
         for pfn in pfns:
             index = _unlisted(zone, pfn, order)
-            zone.add_to_free_list(index, order, migratetype, True)
+            zone.load_free_block(index, order, migratetype)
             zone.set_type(index, migratetype)
     for first, pages in state.movable:
         for pfn in range(first, first + pages):
@@ -146,11 +151,10 @@ def _load_pcp(zone: Zone, cpu: int, pcp: PcpState) -> None:
     zone.pcp_free_count[cpu] = pcp.free_count
     zone.pcp_flags[cpu] = pcp.flags
     for (order, migratetype), pfns in pcp.lists:
-        head = zone.pcp_head(cpu, zone.pindex_of(order, migratetype))
+        head = zone.pcp_list(cpu, pindex_of(order, migratetype))
         for pfn in pfns:
             index = _unlisted(zone, pfn, order)
-            zone.list_add_tail(index, head)
-            zone.set_order(index, -2 - order)
+            zone.list_append(index, head, PCP_HEAD - order)
             zone.set_type(index, zone.pageblock[index >> zone.pageblock_order])
 
 
@@ -178,7 +182,7 @@ def dump_pcp(zone: Zone, cpu: int) -> dict[tuple[int, int], tuple[int, ...]]:
     """(order, migratetype) -> pfns head first of one cpu, empty lists left out."""
     found = {}
     for pindex in range(PCP_LISTS):
-        pfns = _walk(zone, zone.pcp_head(cpu, pindex))
+        pfns = _walk(zone, zone.pcp_list(cpu, pindex))
         if pfns:
             found[pindex_parts(pindex)] = pfns
     return found

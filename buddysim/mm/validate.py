@@ -91,7 +91,7 @@ def _validate_pcp(zone: Zone, where: str, covered: dict[int, int]) -> None:
         pages = 0
         for pindex in range(PCP_LISTS):
             order = 9 if pindex >= 12 else pindex_parts(pindex)[0]
-            for index in _walk(zone, zone.pcp_head(cpu, pindex), where):
+            for index in _walk(zone, zone.pcp_list(cpu, pindex), where):
                 if zone.order_of[index] != PCP_HEAD - order:
                     raise ValidationError(
                         f"{where}: page {index} is on pcp list {pindex}, "

@@ -13,9 +13,11 @@ from buddysim.mm.fallback import (
     ALLOC_CMA,
     ALLOC_HIGHATOMIC,
     ALLOC_MIN_RESERVE,
+    ALLOC_NO_WATERMARKS,
     ALLOC_NON_BLOCK,
     ALLOC_OOM,
 )
+from buddysim.mm.free_area import JOURNAL_MOVABLE
 from buddysim.mm.pcp import PcpArea
 
 __all__ = ["WATERMARK_RULES", "Zone"]
@@ -36,6 +38,8 @@ _RULE_LIST = 2
 _RULE_LIST_OOM = 3
 _RULE_MIN_RESERVE = 4
 _RULE_FREE_HIGHATOMIC = 5
+_JOURNAL_MOVABLE = JOURNAL_MOVABLE
+_ALLOC_NO_WATERMARKS = ALLOC_NO_WATERMARKS
 _ALLOC_OOM = ALLOC_OOM
 _ALLOC_NON_BLOCK = ALLOC_NON_BLOCK
 _ALLOC_MIN_RESERVE = ALLOC_MIN_RESERVE
@@ -49,9 +53,10 @@ _WMARK_MASK = 3
 _WMARK_MIN = 0
 _WMARK_LOW = 1
 _MAX_ORDER = 10
+_THP_ORDER = 9
+_MOVABLE = 1
 _HIGHATOMIC = 3
 _CMA_TYPE = 4
-_NOT_HEAD = -1
 _PCP_HEAD = -2
 _CLASS_MOVABLE = 4
 _PCP_DYNAMIC = 2
@@ -85,6 +90,7 @@ class Zone(PcpArea):
         self.has_cma = False
         self.watermark_rule = _RULE_FREE_HIGHATOMIC
         self.lowmem_reserve = array("q", bytes(8 * 5))
+        self.tracks_lru = False
         self.pgalloc = 0
         self.pgfree = 0
 
@@ -227,13 +233,49 @@ class Zone(PcpArea):
         """Order-0 check of the boosted high mark for the Movable class, no flags (7.4)."""
         return self.watermark_ok(0, self.mark_high + self.boost, _CLASS_MOVABLE, 0, self.free)
 
+    def attempt(
+        self, cpu: int, order: int, migratetype: int, class_index: int, alloc_flags: int
+    ) -> int:
+        """A block if the watermark allows it and there is one; index or -1 (fact sheet 5.1)."""
+        if not self.passes(order, class_index, alloc_flags):
+            return -1
+        index = self.rmqueue_zone(cpu, order, migratetype, alloc_flags)
+        if index >= 0:
+            self.pgalloc += 1 << order
+            if alloc_flags & self.reserve_right(order):
+                self.reserve_highatomic(index, order)
+            if self.tracks_lru and migratetype == _MOVABLE:
+                self.mark_movable(index, order, 1)
+        return index
+
+    def passes(self, order: int, class_index: int, alloc_flags: int) -> bool:
+        """The watermark test of one zone, with the high-mark hint of 6.7+."""
+        if self.pcp_rule == _PCP_DYNAMIC and not self.below_high:
+            if self.watermark_fast(order, self.mark_high + self.boost, class_index, alloc_flags):
+                return True
+            self.below_high = True
+        mark = self.wmark(alloc_flags & _WMARK_MASK)
+        if self.watermark_fast(order, mark, class_index, alloc_flags):
+            return True
+        return alloc_flags & _ALLOC_NO_WATERMARKS != 0
+
+    def reserve_right(self, order: int) -> int:
+        """The alloc flag whose holder makes its pageblock highatomic on success (6.6)."""
+        if self.watermark_rule >= _RULE_MIN_RESERVE:
+            return _ALLOC_HIGHATOMIC
+        return _ALLOC_NON_BLOCK if order > 0 and self.highatomic_rule == 1 else 0
+
+    def pcp_allowed(self, order: int) -> bool:
+        """Is this order cached per cpu?"""
+        return order <= self.pcp_max_order or (order == _THP_ORDER and self.pcp_thp)
+
     def rmqueue_zone(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
         """A block from the pcp lists or the buddy lists; index or -1 (fact sheet 5.1, 6.3)."""
         self.cpu = cpu
         if self.pcp_allowed(order) and (
             self.watermark_rule == _RULE_FREE_HIGHATOMIC
             or self.fallback_scheme < 4
-            or migratetype != 1
+            or migratetype != _MOVABLE
             or alloc_flags & _ALLOC_CMA
             or not self.has_cma
         ):
@@ -267,7 +309,11 @@ class Zone(PcpArea):
             self.mark_movable(index, order, 0)
         if self.pcp_allowed(order):
             self.pcp_push(cpu, index, order)
-            return
+        else:
+            self.free_to_buddy(index, order)
+
+    def free_to_buddy(self, index: int, order: int) -> None:
+        """Free a block past the pcp lists, one pageblock at a time where the era does."""
         piece = order
         if self.merge_rule == _MERGE_RETAG:
             piece = min(order, self.pageblock_order)
@@ -279,10 +325,22 @@ class Zone(PcpArea):
 
     def mark_movable(self, index: int, order: int, value: int) -> None:
         """Set or clear "looks movable" (on an LRU) for the pages of a block."""
-        end = index + (1 << order)
+        if order:
+            self.mark_block_movable(index, index + (1 << order), value)
+        else:
+            self.set_movable(index, value)
+
+    def mark_block_movable(self, index: int, end: int, value: int) -> None:
+        """:meth:`mark_movable` of the pages from ``index`` to before ``end``."""
         while index < end:
             self.set_movable(index, value)
             index += 1
+
+    def set_movable(self, index: int, value: int) -> None:
+        """``movable[index] = value``, journalled."""
+        if self.journaling:
+            self.note(_JOURNAL_MOVABLE, index, self.movable[index])
+        self.movable[index] = value
 
     def take_pages(self, index: int, order: int) -> int:
         """Recorded placement: remove exactly this block from wherever its pages are free.
@@ -313,8 +371,7 @@ class Zone(PcpArea):
         while link < self.size:
             link = self.next[link]
         cpu = (link - self.pcp_head(0, 0)) // 14
-        self.list_del(head)
-        self.set_order(head, _NOT_HEAD)
+        self.list_remove(head)
         self.pcp_count[cpu] -= 1 << order
 
     def return_outside(self, head: int, order: int, start: int, end: int) -> int:
