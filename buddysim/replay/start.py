@@ -9,6 +9,7 @@ from buddysim.mm.machine import Machine
 from buddysim.mm.spec import MachineSpec
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.prng import Stream
+from buddysim.replay.retune import retuned
 from buddysim.replay.snapshot import spec_from_snapshot
 from buddysim.source.event import Trace
 from buddysim.source.exact_start import disagreement, spec_with_page_map
@@ -46,7 +47,8 @@ def machine_spec_for(trace: Trace, config: ReplayConfig) -> MachineSpec:
     sysctl = spec.sysctl
     for setting in settings:
         sysctl = sysctl.with_setting(setting)
-    return replace(spec, sysctl=sysctl)
+    names = (setting.partition("=")[0] for setting in settings)
+    return retuned(replace(spec, sysctl=sysctl), names)
 
 
 def _script_spec(script: Script, profile: str) -> MachineSpec:
