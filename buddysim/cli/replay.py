@@ -61,7 +61,7 @@ def replay(
 
         buddysim replay trace.txt.zst --fault fail_page_alloc:probability=5,min-order=0 --seed 7
 
-        buddysim replay trace.dat.txt --mem 512M --sysctl min_free_kbytes=4096 --format json
+        buddysim replay trace.dat --mem 512M --sysctl min_free_kbytes=4096 --format json
     """
     shape = check_format(output_format)
     config = options.replay_config(

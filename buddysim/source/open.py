@@ -61,25 +61,29 @@ def _open_script(path: str, profile: str | None) -> Trace:
 
 def _reader(stream: ByteStream, layout: Layout, caller_by: CallerBy, *, salvage: bool) -> Trace:
     if layout.format == "trace-dat":
-        raise TraceError(
-            "is a binary trace.dat of trace-cmd",
-            path=stream.path,
-            hint=f"convert it: trace-cmd report -t -i {stream.path} > trace.txt",
-        )
+        _plain(stream, "trace.dat file")
+        from buddysim.source.trace_dat import TraceDatTrace
+
+        return TraceDatTrace(stream.path, profile=layout.profile, caller_by=caller_by)
     if layout.format == "perf-data":
-        stream.close()
-        if stream.compression:
-            raise TraceError(
-                f"is a perf.data file inside {stream.compression}",
-                path=stream.path,
-                hint="decompress it first",
-            )
+        _plain(stream, "perf.data file")
         from buddysim.source.perf_data import PerfDataTrace
 
         return PerfDataTrace(stream.path, profile=layout.profile, caller_by=caller_by)
     from buddysim.source.text import TextTrace
 
     return TextTrace(stream, layout, caller_by=caller_by, salvage=salvage)
+
+
+def _plain(stream: ByteStream, what: str) -> None:
+    """These are read where they lie.  Raises TraceError for a compressed one."""
+    stream.close()
+    if stream.compression:
+        raise TraceError(
+            f"is a {what} inside {stream.compression}",
+            path=stream.path,
+            hint="decompress it first",
+        )
 
 
 def _open_packed(

@@ -8,8 +8,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from buddysim.errors import ConfigError, TraceError
-from buddysim.kernel.profile import profile_of
+from buddysim.errors import TraceError
 from buddysim.source.decoder import CallerBy, CallerNames
 from buddysim.source.event import EventBatch, Tables, TraceMeta
 from buddysim.source.kallsyms import SymbolTable, running_symbols
@@ -17,7 +16,7 @@ from buddysim.source.perf_decoder import PerfDecoder
 from buddysim.source.perf_header import PerfHeader, read_perf_header
 from buddysim.source.perf_order import RowOrder
 from buddysim.source.perf_samples import SampleLayout, SampleScanner
-from buddysim.source.sniff import DEFAULT_PROFILE
+from buddysim.source.sniff import DEFAULT_PROFILE, era_of_release
 
 __all__ = ["PerfDataTrace", "sample_layout"]
 
@@ -64,7 +63,7 @@ class PerfDataTrace:
                 self._header = read_perf_header(file, path)
         except OSError as error:
             raise TraceError(f"cannot be read: {error.strerror}", path=path) from error
-        era = profile or _era(self._header.release)
+        era = profile or era_of_release(self._header.release)
         self.meta = TraceMeta(path, "perf-data", layout=_told(self._header), profile=era)
         self.tables = Tables()
         names = CallerNames(self.tables, caller_by)
@@ -213,13 +212,6 @@ class PerfDataTrace:
         except zstandard.ZstdError as error:
             raise TraceError(f"compressed record damaged: {error}", path=self.meta.path) from error
         return inside
-
-
-def _era(release: str) -> str:
-    try:
-        return profile_of(".".join(release.split(".")[:2])).name
-    except ConfigError:
-        return ""
 
 
 def _told(header: PerfHeader) -> str:

@@ -1,4 +1,4 @@
-"""Decodes the repeated parts of perf's raw tracepoint records."""
+"""Decodes the repeated parts of raw tracepoint records, from perf or from a ring buffer."""
 
 from __future__ import annotations
 
@@ -48,7 +48,11 @@ class PerfDecoder:
         names: CallerNames,
         formats: dict[int, Format],
         era: str,
+        *,
+        own_depth: int = _OWN_DEPTH,
     ) -> None:
+        """``own_depth``: how often the recorder itself has switched preemption off."""
+        self._own_depth = own_depth
         self._meta = meta
         self._names = names
         self._formats = formats
@@ -66,7 +70,7 @@ class PerfDecoder:
         number, flags, preempt = _HEAD.unpack(head)
         form = self._formats.get(number, _UNKNOWN_FORMAT)
         context = sum(int(bit) for mask, bit in _FLAGS if flags & mask)
-        if preempt & _DEPTH > _OWN_DEPTH:
+        if preempt & _DEPTH > self._own_depth:
             context |= int(Context.PREEMPT_OFF)
         point = TRACEPOINTS.get(form.name)
         value = next((form.fields[name] for name in _NUMBERS if name in form.fields), None)

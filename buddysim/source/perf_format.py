@@ -8,8 +8,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from mmap import mmap
 
-__all__ = ["Field", "Format", "TracingData", "parse_format", "parse_tracing_data"]
+__all__ = [
+    "Cursor",
+    "Field",
+    "Format",
+    "TracingData",
+    "parse_format",
+    "parse_tracing_data",
+    "read_event_formats",
+    "read_ftrace_formats",
+    "read_header_info",
+]
 
 _MAGIC = b"\x17\x08\x44tracing"
 _NAME = re.compile(r"^name: (\w+)", re.MULTILINE)
@@ -70,35 +81,61 @@ def parse_format(text: str) -> Format | None:
     return Format(name[1], int(number[1]), fields)
 
 
-class _Cursor:
-    """Reads the section front to back.  Raises ValueError when it is too short."""
+class Cursor:
+    """Reads bytes front to back.  Raises ValueError when there are too few."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | mmap, pos: int = 0) -> None:
         self._data = data
-        self._pos = 0
+        self.pos = pos
 
     def take(self, size: int) -> bytes:
-        piece = self._data[self._pos : self._pos + size]
-        if len(piece) < size:
+        """The next ``size`` bytes."""
+        piece = self._data[self.pos : self.pos + size]
+        if size < 0 or len(piece) < size:
             raise ValueError("tracing data cut")
-        self._pos += size
+        self.pos += size
         return piece
 
     def number(self, size: int) -> int:
+        """The next little-endian number of ``size`` bytes."""
         return int.from_bytes(self.take(size), "little")
 
     def string(self) -> bytes:
-        end = self._data.find(b"\0", self._pos)
+        """Up to the next zero byte, which is passed over."""
+        end = self._data.find(b"\0", self.pos)
         if end < 0:
             raise ValueError("string without end")
-        piece = self._data[self._pos : end]
-        self._pos = end + 1
+        piece = self._data[self.pos : end]
+        self.pos = end + 1
         return piece
+
+
+def read_header_info(cursor: Cursor) -> bytes:
+    """Pass over ``header_page`` and ``header_event``; the text of the first."""
+    cursor.string()
+    page = cursor.take(cursor.number(8))
+    cursor.string()
+    cursor.take(cursor.number(8))
+    return page
+
+
+def read_ftrace_formats(cursor: Cursor) -> list[bytes]:
+    """Texts of ftrace's own events."""
+    return [cursor.take(cursor.number(8)) for _ in range(cursor.number(4))]
+
+
+def read_event_formats(cursor: Cursor) -> list[bytes]:
+    """Texts of the events of all subsystems."""
+    texts = []
+    for _ in range(cursor.number(4)):
+        cursor.string()  # name of the subsystem
+        texts += [cursor.take(cursor.number(8)) for _ in range(cursor.number(4))]
+    return texts
 
 
 def parse_tracing_data(data: bytes) -> TracingData:
     """The whole section.  Raises ValueError when it is damaged."""
-    cursor = _Cursor(data)
+    cursor = Cursor(data)
     if cursor.take(len(_MAGIC)) != _MAGIC:
         raise ValueError("tracing data without its magic")
     cursor.string()  # version
@@ -106,15 +143,9 @@ def parse_tracing_data(data: bytes) -> TracingData:
         raise ValueError("tracing data of a big-endian machine")
     cursor.number(1)  # bytes of a long
     cursor.number(4)  # page size
-    for _ in range(2):  # header_page, header_event
-        cursor.string()
-        cursor.take(cursor.number(8))
+    read_header_info(cursor)
     found = TracingData()
-    texts = [cursor.take(cursor.number(8)) for _ in range(cursor.number(4))]
-    for _ in range(cursor.number(4)):
-        cursor.string()  # name of the subsystem
-        texts += [cursor.take(cursor.number(8)) for _ in range(cursor.number(4))]
-    for text in texts:
+    for text in (*read_ftrace_formats(cursor), *read_event_formats(cursor)):
         parsed = parse_format(text.decode("utf-8", "replace"))
         if parsed is not None:
             found.formats[parsed.id] = parsed

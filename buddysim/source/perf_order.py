@@ -25,7 +25,9 @@ _CONSTANT = ("handle", "line")
 class RowOrder:
     """Takes rows out of a scanner, oldest first."""
 
-    def __init__(self, scanner: SampleScanner, names: CallerNames) -> None:
+    def __init__(self, scanner: SampleScanner, names: CallerNames, unknown: str = "") -> None:
+        """``unknown``: the name of threads that were never named; empty: ``:TID``."""
+        self._unknown = unknown
         self._scanner = scanner
         self._names = names
         self._task_of = array("q")
@@ -81,7 +83,7 @@ class RowOrder:
             until = bisect_left(times, time_ns, row, cut)
             self._name_range(row, until)
             row = until
-            self._comms[tid] = comm or self._comms.get(parent, f":{parent}")
+            self._comms[tid] = comm or self._comms.get(parent) or self._nameless(parent)
             number = self._scanner.decoder.number_of(tid)
             if 0 <= number < len(self._task_of):
                 self._task_of[number] = -1
@@ -101,6 +103,9 @@ class RowOrder:
         columns["task"][start:stop] = tasks
         columns["caller"][start:stop] = callers
 
+    def _nameless(self, tid: int) -> str:
+        return self._unknown or f":{tid}"
+
     def _look_up(self, numbers: set[int]) -> None:
         """Make the palettes right for these thread numbers."""
         tids = self._scanner.decoder.tids
@@ -110,7 +115,7 @@ class RowOrder:
         for number in sorted(numbers):
             if self._task_of[number] < 0:
                 tid = tids[number]
-                comm = self._comms.get(tid, f":{tid}")
+                comm = self._comms.get(tid) or self._nameless(tid)
                 self._task_of[number] = self._names.task(comm, tid)
                 self._comm_of[number] = self._names.caller(comm)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from buddysim.errors import TraceError
+from buddysim.errors import ConfigError, TraceError
 from buddysim.kernel.context import Context
+from buddysim.kernel.profile import profile_of
 from buddysim.source.heads import parse_head
 
-__all__ = ["DEFAULT_PROFILE", "PROFILE_COMMENT", "Layout", "sniff"]
+__all__ = ["DEFAULT_PROFILE", "PROFILE_COMMENT", "Layout", "era_of_release", "sniff"]
 
 DEFAULT_PROFILE = "6.12"
 PROFILE_COMMENT = "# buddysim: profile="
@@ -41,6 +42,14 @@ class Layout:
     profile: str = ""
     reason: str = ""
     """One line for ``inspect``."""
+
+
+def era_of_release(release: str) -> str:
+    """Profile of a kernel release such as ``6.1.0-13-amd64``; empty when it is none."""
+    try:
+        return profile_of(release).name
+    except ConfigError:
+        return ""
 
 
 def sniff(head: bytes, path: str) -> Layout:
