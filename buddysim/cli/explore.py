@@ -128,10 +128,6 @@ def explore_file(
     progress = explore_progress(Path(subject).name, quiet=quiet)
     if subject.endswith(".py"):
         return explore_script(subject, config, how, judge, progress)
-    if how.jobs != 1 or how.horizon != _HORIZON:
-        raise ConfigError(
-            "--jobs or --horizon with a trace", expected="a script: a trace is replayed in full"
-        )
     by = cast("CallerBy", config.caller_by)
     return explore_trace(
         lambda: open_trace(subject, profile=config.profile, caller_by=by),

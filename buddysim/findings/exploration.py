@@ -10,7 +10,7 @@ from buddysim.findings.registry import find_all
 from buddysim.findings.repro import command
 from buddysim.findings.rules import survives_one, unstable
 from buddysim.findings.verdict import Verdict
-from buddysim.replay.exploration import Attempt, Exploration, Point
+from buddysim.replay.exploration import Attempt, Coverage, Exploration, Point
 from buddysim.replay.outcome import CallerStats, RunResult
 
 __all__ = ["ExploredCaller", "explored_callers", "explored_findings", "judge"]
@@ -57,7 +57,7 @@ def fault_of(point: Point, schedule: str, *, script: bool) -> str:
 
 def explored_findings(found: Exploration) -> list[Finding]:
     """Findings of the run without faults, then those that failures brought about, once each."""
-    reached = {attempt.point.caller for attempt in found.attempts}
+    reached = {caller for caller, covered in found.coverage().items() if covered.runs}
     plain = [
         finding
         for finding in find_all(found.baseline)
@@ -78,13 +78,21 @@ def _key(finding: Finding) -> Key:
 
 def _first_of(found: Exploration, schedule: str, known: set[Key]) -> dict[Key, Finding]:
     first: dict[Key, Finding] = {}
+    unknown = _undeclared(found.baseline)
     for attempt in found.attempts:
         if attempt.schedule != schedule:
             continue
         for finding in attempt.judged or ():
-            if _key(finding) not in known:
+            if _key(finding) not in known and finding.caller not in unknown:
                 first.setdefault(_key(finding), _owned(found, attempt, finding))
     return first
+
+
+def _undeclared(run: RunResult) -> set[str]:
+    """Callers of a recording of whom nobody says what they do when they fail."""
+    if run.story.is_story or run.meta.format == "python":
+        return set()
+    return {stats.caller for stats in run.callers if not stats.declared}
 
 
 def _owned(found: Exploration, attempt: Attempt, finding: Finding) -> Finding:
@@ -128,29 +136,41 @@ def _marked(finding: Finding, found: Exploration) -> Finding:
 
 def explored_callers(found: Exploration, findings: list[Finding]) -> list[ExploredCaller]:
     """The verdict table, the worst first."""
-    rows = [_row(found, stats, findings) for stats in found.baseline.callers]
+    coverage, undeclared = found.coverage(), _undeclared(found.baseline)
+    told = [each for each in reversed(found.attempts) if each.plausibility]
+    texts = {each.point.caller: each.plausibility for each in told}
+    rows = [
+        _row(found, stats, findings, coverage.get(stats.caller, Coverage()), texts, undeclared)
+        for stats in found.baseline.callers
+    ]
     order = (Verdict.MISHANDLES, Verdict.UNTESTED, Verdict.HANDLES)
     return sorted(rows, key=lambda row: (order.index(row.verdict), row.caller))
 
 
-def _row(found: Exploration, stats: CallerStats, findings: list[Finding]) -> ExploredCaller:
-    attempts = [each for each in found.attempts if each.point.caller == stats.caller]
+def _row(
+    found: Exploration,
+    stats: CallerStats,
+    findings: list[Finding],
+    covered: Coverage,
+    texts: dict[str, str],
+    undeclared: set[str],
+) -> ExploredCaller:
     own = [finding for finding in findings if finding.caller == stats.caller]
     bad = any(
         each.severity is Severity.ERROR
         or (each.severity is Severity.WARNING and each.code in _ABOUT_FAILURES)
         for each in own
     )
-    reached = attempts or stats.failed
+    reached = (covered.runs or stats.failed) and stats.caller not in undeclared
     handles = Verdict.HANDLES if reached else Verdict.UNTESTED
     return ExploredCaller(
         stats.caller,
         Verdict.MISHANDLES if bad else handles,
-        sum(point.caller == stats.caller for point in found.points),
-        len({each.point.number for each in attempts}),
+        covered.points,
+        covered.failed_points,
         stats.failed_natural,
-        len(attempts),
+        covered.runs,
         sorted({finding.code for finding in own}),
-        next((each.plausibility for each in attempts if each.plausibility), ""),
+        texts.get(stats.caller, ""),
         dict(stats.allow),
     )

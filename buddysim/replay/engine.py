@@ -29,7 +29,18 @@ from buddysim.source.event import EventBatch, EventKind, Tables, Trace, TraceMet
 from buddysim.source.script import ScriptTrace
 from buddysim.warn.ratelimit import Window
 
-__all__ = ["Told", "core_build", "new_run", "replay", "vmstat_of", "zone_facts"]
+__all__ = [
+    "Told",
+    "close_books",
+    "core_build",
+    "new_plan",
+    "new_run",
+    "play_rows",
+    "prepare_batch",
+    "replay",
+    "vmstat_of",
+    "zone_facts",
+]
 
 Progress = Callable[[int], None]
 
@@ -93,10 +104,15 @@ def new_run(trace: Told, config: ReplayConfig, machine: Machine) -> Run:
         build=core_build(),
         machine_origin=machine.spec.origin,
     )
-    era = machine.profile.name
-    plan = FaultPlan(config.faults, _roller(config.seed), era=era, limiter=Window)
+    plan = new_plan(config, machine, config.faults)
     desk = WarningDesk(machine, trace.tables, config, result.warnings)
     return Run(machine, trace.tables, config, plan, desk, result)
+
+
+def new_plan(config: ReplayConfig, machine: Machine, faults: tuple[str, ...]) -> FaultPlan:
+    """The plan of ``--fault`` specifications.  Raises FaultSpecError."""
+    era = machine.profile.name
+    return FaultPlan(faults, _roller(config.seed), era=era, limiter=Window)
 
 
 def _roller(seed: int) -> Callable[[str], Callable[[], int]]:
@@ -107,6 +123,47 @@ def _roller(seed: int) -> Callable[[str], Callable[[], int]]:
         return lambda: numbers.below(100)
 
     return stream
+
+
+def prepare_batch(run: Run, meta: TraceMeta, batch: EventBatch) -> None:
+    """Make a batch fit for the inner loops: known callers, cpus the machine has."""
+    run.tally.grow()
+    fit_cpus(batch, run.machine.spec.ncpus)
+    if meta.kind_names.get(_FREE_BATCHED, "") == "mm_pagevec_free":
+        for row, kind in enumerate(batch.kind):
+            if kind == _FREE_BATCHED:
+                batch.kind[row] = _FREE
+
+
+def play_rows(
+    run: Run, rows: RecordedRows | Stage, batch: EventBatch, start: int, end: int
+) -> None:
+    """Carry out rows: ordinary ones in the inner loop, the others one by one."""
+    loop, row = run.loop, start
+    while row < end:
+        before = row
+        row = run_rows(loop, batch, row, end)
+        if loop.extfrag_log and row > before:
+            seen = FirstSeen(batch.first + row - 1, batch.line[row - 1], batch.time_ns[row - 1])
+            run.attribute_extfrag(batch.caller[row - 1], seen)
+        elif row < end:
+            loop.kinds[batch.kind[row]] += 1
+            rows.row(batch, row)
+            row += 1
+
+
+def close_books(run: Run) -> None:
+    """Bring the accounts of a run and of its machine into its result."""
+    result = run.result
+    result.events_by_kind = {kind: count for kind, count in enumerate(run.loop.kinds) if count}
+    run.tally.totals.freed = run.loop.freed
+    result.callers = run.tally.finish()
+    result.totals = run.tally.totals
+    result.reconciled = dict(sorted(result.reconciled.items()))
+    run.desk.finish(result.callers)
+    result.zones = [zone_facts(zone) for zone in run.machine.zones]
+    result.vmstat = vmstat_of(run.machine)
+    result.counters = dict(sorted(result.counters.items()))
 
 
 class _Player:
@@ -123,7 +180,6 @@ class _Player:
         self.digest = RunDigest()
         self.first_ns = -1
         self.last_ns = 0
-        self.batched_is_free = trace.meta.kind_names.get(_FREE_BATCHED, "") == "mm_pagevec_free"
 
     def play(self, batches: Iterable[EventBatch]) -> None:
         """Every batch, then the final account."""
@@ -137,34 +193,21 @@ class _Player:
 
     def _prepare(self, batch: EventBatch) -> None:
         """Make a batch fit for the inner loop: known callers, cpus the machine has."""
-        self.run.tally.grow()
-        fit_cpus(batch, self.run.machine.spec.ncpus)
-        if self.batched_is_free:
-            for row, kind in enumerate(batch.kind):
-                if kind == _FREE_BATCHED:
-                    batch.kind[row] = _FREE
+        prepare_batch(self.run, self.trace.meta, batch)
         if len(batch):
             if self.first_ns < 0:
                 self.first_ns = batch.time_ns[0]
             self.last_ns = max(self.last_ns, batch.time_ns[-1])
 
     def _play(self, batch: EventBatch) -> None:
-        run, loop, sampler = self.run, self.run.loop, self.sampler
-        row, end = 0, len(batch)
+        sampler, row, end = self.sampler, 0, len(batch)
         while row < end:
             stop = min(end, sampler.next_event - batch.first)
-            before = row
-            row = run_rows(loop, batch, row, stop)
-            if loop.extfrag_log and row > before:
-                seen = FirstSeen(batch.first + row - 1, batch.line[row - 1], batch.time_ns[row - 1])
-                run.attribute_extfrag(batch.caller[row - 1], seen)
-            elif row < stop:
-                loop.kinds[batch.kind[row]] += 1
-                self.rows.row(batch, row)
-                row += 1
+            play_rows(self.run, self.rows, batch, row, stop)
+            row = stop
             if row == sampler.next_event - batch.first:
                 sampler.take(batch.first + row, batch.time_ns[row - 1])
-        run.result.events += end
+        self.run.result.events += end
 
     def _finish(self) -> None:
         run, result = self.run, self.run.result
@@ -173,17 +216,9 @@ class _Player:
         self.sampler.last(result.events, self.last_ns)
         self.digest.take(run.loop.results)
         result.span_ns = self.last_ns - max(self.first_ns, 0)
-        result.events_by_kind = {kind: count for kind, count in enumerate(run.loop.kinds) if count}
-        run.tally.totals.freed = run.loop.freed
-        result.callers = run.tally.finish()
+        close_books(run)
         if isinstance(self.rows, RecordedRows):
             self.rows.reactions.finish(result.callers)
-        result.totals = run.tally.totals
-        result.reconciled = dict(sorted(result.reconciled.items()))
-        run.desk.finish(result.callers)
-        result.zones = [zone_facts(zone) for zone in run.machine.zones]
-        result.vmstat = vmstat_of(run.machine)
-        result.counters = dict(sorted(result.counters.items()))
         result.samples = self.sampler.samples()
         result.occupancy = self.sampler.occupancy()
         result.digest = self.digest.finish(run.machine)

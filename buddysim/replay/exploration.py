@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -11,7 +12,15 @@ from buddysim.errors import ConfigError
 from buddysim.replay.outcome import RunResult
 from buddysim.replay.prng import Stream
 
-__all__ = ["SCHEDULES", "Attempt", "Exploration", "ExploreOptions", "Point", "choose_points"]
+__all__ = [
+    "SCHEDULES",
+    "Attempt",
+    "Coverage",
+    "Exploration",
+    "ExploreOptions",
+    "Point",
+    "choose_points",
+]
 
 SCHEDULES = ("transient", "persistent")
 
@@ -70,21 +79,51 @@ class Attempt:
 
 
 @dataclass(slots=True)
+class Coverage:
+    """How much of one caller's requests was failed."""
+
+    points: int = 0
+    failed_points: int = 0
+    runs: int = 0
+
+
+@dataclass(slots=True)
 class Exploration:
     """All of it.  ``points``: every allocation of the run without faults."""
 
     baseline: RunResult
     options: ExploreOptions
     points: list[Point] = field(default_factory=list)
+    """Empty for a recording, which has too many: see ``counted``."""
     attempts: list[Attempt] = field(default_factory=list)
+    """Of a recording: those that showed something new."""
+    counted: dict[str, Coverage] = field(default_factory=dict)
+    """Of a recording: coverage by caller."""
+    counted_ends: dict[str, int] = field(default_factory=dict)
+    """Of a recording: runs by how they ended."""
     unstable: dict[str, str] = field(default_factory=dict)
     """Callers that allocate differently in two runs without faults -> how."""
     interrupted: bool = False
 
-    @property
-    def failed_points(self) -> int:
-        """How many of the points were failed."""
-        return len({attempt.point.number for attempt in self.attempts})
+    def ends(self) -> dict[str, int]:
+        """Runs by how they ended."""
+        counts = Counter(attempt.end for attempt in self.attempts if attempt.end)
+        return dict(sorted((self.counted_ends or counts).items()))
+
+    def coverage(self) -> dict[str, Coverage]:
+        """By caller.  O(points + attempts)."""
+        if self.counted:
+            return self.counted
+        found: dict[str, Coverage] = {}
+        for point in self.points:
+            found.setdefault(point.caller, Coverage()).points += 1
+        failed = set()
+        for attempt in self.attempts:
+            found.setdefault(attempt.point.caller, Coverage()).runs += 1
+            failed.add((attempt.point.caller, attempt.point.number))
+        for caller, _number in failed:
+            found[caller].failed_points += 1
+        return found
 
 
 def choose_points(points: Sequence[Point], options: ExploreOptions) -> list[Point]:

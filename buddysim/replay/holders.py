@@ -39,9 +39,9 @@ _TYPES = 6
 class HolderWatch:
     """Looks at the machine at the first failures of a run."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, failures: int = _FAILURES_LOOKED_AT) -> None:
         self._run = run
-        self._left = _FAILURES_LOOKED_AT
+        self._left = failures
         self._walks_left = _WALKS
 
     def look(self, request: Request, cause: str) -> tuple[tuple[Holding, ...], tuple[Holding, ...]]:

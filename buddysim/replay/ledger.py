@@ -55,7 +55,8 @@ class Ledger:
         end = max(zone.end_pfn for zone in machine.zones)
         self.live = LiveBlocks(end - self.first)
         self._machine = machine
-        self._cursor = self.first
+        self.cursor = self.first
+        """How far :meth:`next_background` has come."""
 
     def add(self, key: int, sim_pfn: int, caller: int, order: int) -> None:
         """A block came to life.  O(1)."""
@@ -119,11 +120,11 @@ class Ledger:
         One pass in all: such pages only become fewer.  O(blocks) over the whole run.
         """
         end = self.first + len(self.live.owner)
-        while self._cursor < end:
-            known = self._known_pages(self._cursor)
+        while self.cursor < end:
+            known = self._known_pages(self.cursor)
             if not known:
-                return self._cursor
-            self._cursor += known
+                return self.cursor
+            self.cursor += known
         return NO_BLOCK
 
     def _known_pages(self, pfn: int) -> int:

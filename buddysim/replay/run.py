@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 from buddysim.fault.plan import FaultDecision, FaultPlan
@@ -18,7 +19,7 @@ from buddysim.replay.outcome import FailureRow, FirstSeen, RunResult
 from buddysim.replay.tally import Tally
 
 if TYPE_CHECKING:
-    from buddysim.source.event import Tables
+    from buddysim.source.event import EventBatch, Tables
 
 __all__ = ["RESULT_FAILED", "RESULT_IGNORED", "Asked", "Run", "Site"]
 
@@ -55,6 +56,20 @@ class Site:
         self.cpu = cpu
         self.task = task
         self.stack = stack
+
+    @classmethod
+    def of_row(cls, batch: EventBatch, row: int) -> Site:
+        """The site of a recorded request."""
+        return cls(
+            FirstSeen(batch.first + row, batch.line[row], batch.time_ns[row]),
+            batch.caller[row],
+            batch.order[row],
+            batch.gfp[row],
+            batch.context[row],
+            batch.cpu[row],
+            batch.task[row],
+            batch.stack[row],
+        )
 
     def request(self) -> Request:
         """What the allocator is asked."""
@@ -93,14 +108,38 @@ class Run:
         """The start state is known page by page, not only in numbers."""
         self.ledger = Ledger(machine)
         machine.hooks.observers.append(self.ledger)
-        self.loop = LoopState(machine.allocator, self.ledger.live, self.ledger.first)
+        self._open_books()
         if plan or config.placement == "recorded":
             self.loop.every_request_counts()
         for zone in machine.zones:
             zone.extfrag_logging = True
             zone.extfrag_log = self.loop.extfrag_log
-        self.tally = Tally(tables, self.loop)
+
+    def _open_books(self) -> None:
+        self.loop = LoopState(self.machine.allocator, self.ledger.live, self.ledger.first)
+        self.tally = Tally(self.tables, self.loop)
         self.holders = HolderWatch(self)
+
+    def beside(self) -> Run:
+        """A run on the same machine and the same live blocks, with books of its own."""
+        other = copy(self)
+        other.renew_books()
+        return other
+
+    def renew_books(self) -> None:
+        """Begin the accounts afresh, without looks at holders; the machine stays as it is."""
+        told = self.result
+        self.result = RunResult(
+            meta=told.meta,
+            config=told.config,
+            profile=told.profile,
+            build=told.build,
+            machine_origin=told.machine_origin,
+        )
+        self.desk = WarningDesk(self.machine, self.tables, self.config, self.result.warnings)
+        self._open_books()
+        self.holders = HolderWatch(self, failures=0)
+        self.tally.grow()
 
     def below_min(self) -> bool:
         """Is any zone below its min mark?"""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict
 
 from buddysim.findings.exploration import explored_callers, explored_findings
@@ -17,6 +16,7 @@ def build_explore_report(found: Exploration) -> Report:
     base = build_report(found.baseline)
     findings = explored_findings(found)
     options = found.options
+    covered = found.coverage().values()
     return {
         "schema": "buddysim/explore/1",
         **{key: base[key] for key in ("buddysim", "build", "profile", "seed", "machine", "trace")},
@@ -25,10 +25,10 @@ def build_explore_report(found: Exploration) -> Report:
         "horizon_events": options.horizon,
         "interrupted": found.interrupted,
         "coverage": {
-            "points": len(found.points),
-            "failed_points": found.failed_points,
-            "runs": len(found.attempts),
-            "ended": dict(sorted(Counter(each.end for each in found.attempts if each.end).items())),
+            "points": sum(each.points for each in covered),
+            "failed_points": sum(each.failed_points for each in covered),
+            "runs": sum(each.runs for each in covered),
+            "ended": found.ends(),
             "without_verdict": sum(bool(each.trouble) for each in found.attempts),
         },
         "allocations": base["allocations"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,19 @@ def test_options_for_scripts_are_refused_for_traces(
 ) -> None:
     assert main(["explore", str(TRACES / "citizens.trace"), *option]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_recording_is_explored_by_several_processes_to_the_horizon_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    trace = str(TRACES / "manyfiles-6.12" / "trace.txt.zst")
+    words = ["explore", trace, "--limit", "30", "--jobs", "2", "--horizon", "50"]
+    assert main([*words, "--format", "json", "-q"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["coverage"]["failed_points"] == 30
+    assert report["coverage"]["runs"] == 60
+    assert report["horizon_events"] == 50
+    assert {row["verdict"] for row in report["callers"]} == {"untested"}
 
 
 def test_a_short_exploration_of_a_trace_says_who_does_not_survive(

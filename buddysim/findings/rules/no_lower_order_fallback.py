@@ -36,10 +36,13 @@ def _detect(run: RunResult) -> Iterator[Finding]:
 
 
 def _observed(run: RunResult) -> Iterator[Finding]:
-    """In recordings: failures of order > 0 with an audible mask and no smaller request after."""
+    """In recordings: failures of order > 0 with an audible mask and no smaller request after.
+
+    Not injected ones: the recording goes on as if they had worked.
+    """
     by_caller: dict[str, list[FailureRow]] = {}
     for row in run.failures:
-        if row.order > 0 and not is_speculative(row.gfp):
+        if row.order > 0 and row.origin != "injected" and not is_speculative(row.gfp):
             by_caller.setdefault(row.caller, []).append(row)
     for stats in run.callers:
         rows = by_caller.get(stats.caller)
