@@ -74,12 +74,8 @@ class Ledger:
 
     def owner_of(self, sim_pfn: int) -> int:
         """Key of the live block that covers a simulated page of the machine, or -1.  O(orders)."""
-        for order in range(_MAX_ORDER + 1):
-            head = sim_pfn >> order << order
-            slot = self.live.owner[head - self.first] if head >= self.first else NO_BLOCK
-            if slot >= 0 and head + (1 << order_of(self.live.entries[slot])) > sim_pfn:
-                return self.live.key_at(slot)
-        return NO_BLOCK
+        slot = self.live.slot_covering(sim_pfn, self.first)
+        return NO_BLOCK if slot < 0 else self.live.key_at(slot)
 
     def split(self, key: int, piece: int, order: int) -> list[tuple[int, int]]:
         """Cut a live block so that its piece number ``piece`` of ``order`` is an entry itself.
@@ -136,9 +132,9 @@ class Ledger:
         if head >= 0:
             held = zone.order_of[head]
             return head + (1 << (held if held >= 0 else PCP_HEAD - held)) + zone.base - pfn
-        key = self.owner_of(pfn)
-        if key >= 0:
-            entry = self.live[key]
+        slot = self.live.slot_covering(pfn, self.first)
+        if slot >= 0:
+            entry = self.live.entries[slot]
             return sim_pfn_of(entry) + (1 << order_of(entry)) - pfn
         return 1 if pfn in self._machine.lru else 0
 

@@ -1,6 +1,6 @@
 cimport cython
 
-cdef long long _NO_BLOCK, _CHUNK_BITS, _CHUNK_MASK, _ROOT_LIMIT
+cdef long long _NO_BLOCK, _CHUNK_BITS, _CHUNK_MASK, _ROOT_LIMIT, _MAX_ORDER, _ORDER_MASK
 cdef int _ENTRY, _OWNER, _JOURNAL_ENTRY
 
 
@@ -33,6 +33,8 @@ cdef class LiveBlocks:
     @cython.locals(more=cython.longlong)
     cpdef object grow(self)
     cpdef long long key_at(self, long long slot) noexcept
+    @cython.locals(order=cython.int, head=cython.longlong, slot=cython.longlong)
+    cpdef long slot_covering(self, long long pfn, long long first) except -2
     @cython.locals(used=cython.longlong)
     cpdef int note(self, long long what, long long index, long long old) except -2
     @cython.locals(position=cython.longlong, index=cython.longlong, old=cython.longlong)

@@ -20,6 +20,8 @@ _NO_BLOCK = NO_BLOCK
 _CHUNK_BITS = 9
 _CHUNK_MASK = (1 << 9) - 1
 _ROOT_LIMIT = 1 << 23
+_MAX_ORDER = 10
+_ORDER_MASK = 15
 _ENTRY = 0
 _OWNER = 1
 _JOURNAL_ENTRY = 3
@@ -136,6 +138,20 @@ class LiveBlocks:
     def key_at(self, slot: int) -> int:
         """The key whose entry is in a slot."""
         return self.bases[slot >> _CHUNK_BITS] + (slot & _CHUNK_MASK)
+
+    def slot_covering(self, pfn: int, first: int) -> int:
+        """Slot of the block that covers a simulated page, or -1.  O(orders).
+
+        ``first``: the pfn of page 0.  Blocks are aligned to their size.
+        """
+        order = 0
+        while order <= _MAX_ORDER:
+            head = pfn >> order << order
+            slot = self.owner[head - first] if head >= first else _NO_BLOCK
+            if slot >= 0 and head + (1 << (self.entries[slot] & _ORDER_MASK)) > pfn:
+                return slot
+            order += 1
+        return _NO_BLOCK
 
     def note(self, what: int, index: int, old: int) -> None:
         """Append one undo record, doubling the log when it is full."""

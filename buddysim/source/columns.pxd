@@ -5,6 +5,15 @@ ctypedef fused Narrow:
     const unsigned short
     const unsigned int
 
+ctypedef fused Stored:
+    const unsigned char
+    const unsigned short
+    const unsigned int
+    const signed char
+    const short
+    const int
+    const long long
+
 ctypedef fused Column:
     unsigned char
     unsigned short
@@ -16,6 +25,10 @@ ctypedef fused Column:
 
 @cython.locals(size=Py_ssize_t, row=Py_ssize_t, number="unsigned int")
 cpdef bint gather(const long long[::1] palette, Narrow[::1] index, Column[::1] out)
+
+
+@cython.locals(row=Py_ssize_t)
+cpdef bint widen(Stored[::1] stored, long long[::1] out)
 
 
 @cython.locals(value="long long", step="long long", used=Py_ssize_t, exceptions=Py_ssize_t,

@@ -9,13 +9,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 
-__all__ = ["fill_zeros", "gather", "permute", "typed", "undelta"]
+__all__ = ["fill_zeros", "gather", "permute", "typed", "undelta", "widen"]
 
 _C_TYPES = {
     "B": "unsigned char",
     "H": "unsigned short",
     "I": "unsigned int",
     "b": "signed char",
+    "h": "short",
     "i": "int",
     "q": "long long",
 }
@@ -44,6 +45,15 @@ def gather(palette: Sequence[int], index: Sequence[int], out: array[int]) -> boo
         if number >= size:
             return False
         out[row] = palette[number]
+    return True
+
+
+def widen(stored: Sequence[int], out: array[int]) -> bool:
+    """``out[r] = stored[r]`` for every row; False when there are more rows than ``out`` has."""
+    if len(stored) > len(out):
+        return False
+    for row in range(len(stored)):
+        out[row] = stored[row]
     return True
 
 

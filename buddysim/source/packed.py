@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from buddysim.errors import TraceError
-from buddysim.source.columns import gather, typed, undelta
+from buddysim.source.columns import gather, typed, undelta, widen
 from buddysim.source.decoder import CallerBy, CallerNames
 from buddysim.source.event import EventBatch, Tables, TraceMeta
 from buddysim.source.pack import DELTA_ESCAPE
@@ -272,11 +272,7 @@ def _column(
     if entry.encoding == CONST:
         return array(empty.typecode, [entry.base]) * rows
     if entry.encoding == PLAIN:
-        values = _view(payload, entry.offset, entry.typecode, rows)
-        if entry.typecode == empty.typecode:
-            empty.frombytes(values.tobytes())
-            return empty
-        return array(empty.typecode, values)
+        return _plain(_view(payload, entry.offset, entry.typecode, rows), empty)
     out = array(empty.typecode, bytes(rows * empty.itemsize))
     if entry.encoding == GATHER:
         palette = _view(payload, entry.offset, "q", entry.extra)
@@ -286,13 +282,25 @@ def _column(
         stored = _view(payload, entry.offset, entry.typecode, rows)
         odd = _view(payload, entry.offset + padded(stored.nbytes), "q", entry.extra)
         escape = DELTA_ESCAPE[entry.typecode]
-        widen = typed(undelta, entry.typecode, out.typecode)
-        good = widen(entry.base, entry.scale, escape, stored, odd, out)
+        add_up = typed(undelta, entry.typecode, out.typecode)
+        good = add_up(entry.base, entry.scale, escape, stored, odd, out)
     else:
         raise ValueError(f"encoding {entry.encoding}")
     if not good:
         raise ValueError(f"column {entry.name} out of range")
     return out
+
+
+def _plain(values: memoryview, empty: array[int]) -> array[int]:
+    """Values as they stand, in a wider type where batches have one."""
+    if values.format == empty.typecode:
+        empty.frombytes(values)
+    elif empty.typecode == "q":
+        empty.frombytes(bytes(8 * len(values)))
+        typed(widen, values.format)(values, empty)
+    else:
+        empty.extend(values)
+    return empty
 
 
 def numpy_columns(path: str) -> Iterator[dict[str, numpy.ndarray[Any, Any]]]:
