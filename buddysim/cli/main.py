@@ -43,6 +43,7 @@ VERBS = (
     _verb("replay", "Replay a trace: failures, warnings, fragmentation, who mishandles failures."),
     _verb("run", "The same for callers written in Python."),
     _verb("explore", "Fail each allocation in turn; who does not survive?"),
+    _verb("compare", "Two traces, or one under two settings: who fares better, where they part."),
     _verb("inspect", "What is in this trace: format, events, callers, inconsistencies."),
     _verb("convert", "Between trace formats; the suffix names the format."),
     _verb("record", "Record a real trace with the running kernel's tracefs."),
