@@ -294,7 +294,7 @@ def _column(
 def _plain(values: memoryview, empty: array[int]) -> array[int]:
     """Values as they stand, in a wider type where batches have one."""
     if values.format == empty.typecode:
-        empty.frombytes(values)
+        empty.frombytes(values.cast("B"))
     elif empty.typecode == "q":
         empty.frombytes(bytes(8 * len(values)))
         typed(widen, values.format)(values, empty)
