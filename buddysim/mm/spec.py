@@ -110,6 +110,8 @@ class MachineSpec:
     smp_drift: bool = False
     """Model the per-cpu lag of NR_FREE_PAGES (fact sheet 3.6); off unless a recording asks."""
     has_dma32: bool = True
+    in_use: tuple[tuple[int, int], ...] = ()
+    """(pfn, order) of blocks taken out of the free ones when the machine is built."""
     origin: str = ""
     """Where the start state came from, in words, for the report."""
 

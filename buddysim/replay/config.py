@@ -19,7 +19,8 @@ class ReplayConfig:
     """Inputs of a run.  Equal trace, config and version give equal results, byte for byte."""
 
     machine_spec: MachineSpec | None = None
-    """None: what the script declares, else the snapshot beside the trace, else a 1 GiB machine."""
+    """None: what the script declares, else the snapshot within or beside the trace, else one grown
+    from the trace."""
     profile: str | None = None
     """None: the script's, else the era the recording's text implies."""
     sysctl: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from pathlib import Path
 from buddysim.mm.machine import Machine
 from buddysim.mm.spec import MachineSpec
 from buddysim.replay.config import ReplayConfig
+from buddysim.replay.grown import grown_spec
 from buddysim.replay.prng import Stream
 from buddysim.replay.retune import retuned
 from buddysim.replay.snapshot import spec_from_snapshot
@@ -29,8 +30,8 @@ _PROC = ("zoneinfo", "buddyinfo", "pagetypeinfo")
 
 
 def machine_spec_for(trace: Trace, config: ReplayConfig) -> MachineSpec:
-    """The configured machine, else the script's, else the snapshot beside the trace, else one of
-    a default size.  Raises ConfigError, TraceError (snapshot files)."""
+    """The configured machine, else the script's, else the snapshot within or beside the trace,
+    else one grown from the trace.  Raises ConfigError, TraceError."""
     script = trace.script if isinstance(trace, ScriptTrace) else None
     profile = config.profile or trace.meta.profile or _DEFAULT_PROFILE
     settings = config.sysctl
@@ -42,13 +43,18 @@ def machine_spec_for(trace: Trace, config: ReplayConfig) -> MachineSpec:
         spec = _script_spec(script, profile)
         settings = (*script.machine.sysctl, *settings)
     else:
-        found = _snapshot_of(trace, profile)
-        spec = found or MachineSpec.from_mem(_DEFAULT_RECORDING_BYTES, profile=profile)
+        spec = _snapshot_of(trace, profile) or grown_spec(trace, profile) or _unknown(profile)
     sysctl = spec.sysctl
     for setting in settings:
         sysctl = sysctl.with_setting(setting)
     names = (setting.partition("=")[0] for setting in settings)
     return retuned(replace(spec, sysctl=sysctl), names)
+
+
+def _unknown(profile: str) -> MachineSpec:
+    """Nothing at all is known: a recording without pages, or rows from nowhere."""
+    spec = MachineSpec.from_mem(_DEFAULT_RECORDING_BYTES, profile=profile)
+    return replace(spec, origin="1 GiB, every page free: the trace does not tell")
 
 
 def _script_spec(script: Script, profile: str) -> MachineSpec:

@@ -1,0 +1,111 @@
+"""A start state grown from the trace itself, when nothing else tells of the machine.
+
+The trace is read once ahead.  Its highest page says how far memory reaches, its cpus how many
+there are.  A block whose first event is its free was in use before; every other page is taken to
+be free.  So a recording never fails for lack of memory that it shows to exist, and the pages it
+frees first are there to be freed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import compress
+from pathlib import Path
+
+from buddysim.mm.spec import MachineSpec
+from buddysim.source.event import EventBatch, EventKind, Trace
+from buddysim.source.open import open_trace
+from buddysim.units import PAGE_SIZE, format_bytes
+
+__all__ = ["Survey", "grown_spec", "survey_of"]
+
+_LEAST_PAGES = (1 << 30) // PAGE_SIZE
+_MOST_PAGES = (64 << 30) // PAGE_SIZE
+"""Pages beyond are left out: one damaged number must not make a machine of terabytes."""
+_STEP_PAGES = (128 << 20) // PAGE_SIZE
+_MOST_CPUS = 256
+_IS_PAGE_EVENT = bytes(kind in (int(EventKind.ALLOC), int(EventKind.FREE)) for kind in range(256))
+_ORDERS = range(11)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a trace shows of its machine."""
+
+    highest_pfn: int = -1
+    highest_cpu: int = 0
+    freed_first: tuple[tuple[int, int], ...] = ()
+    """(pfn, order), ascending, of blocks that were in use when the trace began."""
+
+
+def grown_spec(trace: Trace, profile: str) -> MachineSpec | None:
+    """The machine that a recording shows; None when it shows no page or cannot be read again.
+
+    Raises TraceError.  O(events) time, O(distinct pages) memory.
+    """
+    path = Path(trace.meta.path)
+    if not path.is_file():
+        return None
+    told = path.stat()
+    survey = _survey_of_file(str(path), told.st_mtime_ns, told.st_size)
+    if survey.highest_pfn < 0:
+        return None
+    pages = max(_LEAST_PAGES, -(-(survey.highest_pfn + 1) // _STEP_PAGES) * _STEP_PAGES)
+    cpus = min(survey.highest_cpu + 1, _MOST_CPUS)
+    spec = MachineSpec.from_mem(pages * PAGE_SIZE, profile=profile, ncpus=cpus)
+    return replace(
+        spec,
+        in_use=survey.freed_first,
+        origin=f"grown from the trace: {format_bytes(pages * PAGE_SIZE)} by its highest page, "
+        f"{len(survey.freed_first):,} blocks in use that it frees first, every other page free",
+    )
+
+
+@lru_cache(maxsize=4)
+def _survey_of_file(path: str, mtime_ns: int, size: int) -> Survey:
+    """One survey for all replays of a file that has not changed."""
+    del mtime_ns, size
+    return survey_of(open_trace(path, salvage=True))
+
+
+def survey_of(trace: Trace) -> Survey:
+    """Read a whole trace and say what it shows of its machine.  Raises TraceError."""
+    first_seen: dict[int, int] = {}
+    highest_cpu = 0
+    for batch in trace.batches():
+        highest_cpu = max(highest_cpu, max(batch.cpu, default=0))
+        _first_events(batch, first_seen)
+    free = int(EventKind.FREE)
+    freed = sorted((pfn, seen >> 1) for pfn, seen in first_seen.items() if seen & 1 == free)
+    return Survey(max(first_seen, default=-1), highest_cpu, tuple(_apart(freed)))
+
+
+def _first_events(batch: EventBatch, first_seen: dict[int, int]) -> None:
+    """Note order and kind of the first event of each page met for the first time.
+
+    Reversed, so that of several the first is written last.
+    """
+    mask = bytes(batch.kind).translate(_IS_PAGE_EVENT)[::-1]
+    pfns = compress(reversed(batch.pfn), mask)
+    told = [
+        order << 1 | kind
+        for order, kind in zip(
+            compress(reversed(batch.order), mask), compress(reversed(batch.kind), mask), strict=True
+        )
+    ]
+    seen = dict(zip(pfns, told, strict=True))
+    for pfn in seen.keys() - first_seen.keys():
+        if 0 <= pfn < _MOST_PAGES and seen[pfn] >> 1 in _ORDERS:
+            first_seen[pfn] = seen[pfn]
+
+
+def _apart(blocks: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Blocks that begin behind the one before them: of overlapping ones the first."""
+    kept: list[tuple[int, int]] = []
+    end = 0
+    for pfn, order in blocks:
+        if pfn >= end:
+            kept.append((pfn, order))
+            end = pfn + (1 << order)
+    return kept
