@@ -288,12 +288,20 @@ def whole_file(name: str, folder: Path) -> str:
     return str(target)
 
 
-@pytest.mark.parametrize("name", ["plain.v6.dat.xz", "plain.v7.dat"])
-def test_files_of_trace_cmd_hold_what_it_reports(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "report", "events"),
+    [
+        ("plain.v6.dat.xz", "plain.report.txt.xz", 678),
+        ("plain.v7.dat", "plain.report.txt.xz", 678),
+        ("stacks.v7.dat", "stacks.report.txt.xz", 218),
+    ],
+)
+def test_files_of_trace_cmd_hold_what_it_reports(
+    name: str, report: str, events: int, tmp_path: Path
+) -> None:
     found = inspect_trace(open_trace(whole_file(name, tmp_path)))
-    report = open_trace(whole_file("plain.report.txt.xz", tmp_path), profile="6.18")
-    told = inspect_trace(report)
-    assert found.events == 678
+    told = inspect_trace(open_trace(whole_file(report, tmp_path), profile="6.18"))
+    assert found.events == events
     assert found.events_digest == told.events_digest
     assert found.events_by_kind == told.events_by_kind
     assert found.orders_by_migratetype == told.orders_by_migratetype
