@@ -288,24 +288,32 @@ def whole_file(name: str, folder: Path) -> str:
     return str(target)
 
 
-@pytest.mark.parametrize(
-    ("name", "report", "events"),
-    [
-        ("plain.v6.dat.xz", "plain.report.txt.xz", 678),
-        ("plain.v7.dat", "plain.report.txt.xz", 678),
-        ("stacks.v7.dat", "stacks.report.txt.xz", 218),
-    ],
-)
-def test_files_of_trace_cmd_hold_what_it_reports(
-    name: str, report: str, events: int, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("name", ["plain.v6.dat.xz", "plain.v7.dat"])
+def test_files_of_trace_cmd_hold_what_it_reports(name: str, tmp_path: Path) -> None:
     found = inspect_trace(open_trace(whole_file(name, tmp_path)))
-    told = inspect_trace(open_trace(whole_file(report, tmp_path), profile="6.18"))
-    assert found.events == events
+    report = open_trace(whole_file("plain.report.txt.xz", tmp_path), profile="6.18")
+    told = inspect_trace(report)
+    assert found.events == 678
     assert found.events_digest == told.events_digest
     assert found.events_by_kind == told.events_by_kind
     assert found.orders_by_migratetype == told.orders_by_migratetype
     assert (found.skipped_lines, found.truncated, found.lost_events) == (0, False, 0)
+
+
+def test_chains_are_those_of_the_report_but_where_an_interrupt_came_between(tmp_path: Path) -> None:
+    def callers(path: str) -> list[tuple[int, int, str]]:
+        trace = open_trace(path, profile="6.18")
+        return [
+            (batch.kind[row], batch.pfn[row], trace.tables.callers[batch.caller[row]])
+            for batch in trace.batches()
+            for row in range(len(batch))
+        ]
+
+    ours = callers(whole_file("stacks.v7.dat", tmp_path))
+    told = callers(whole_file("stacks.report.txt.xz", tmp_path))
+    differing = [(one[2], two[2]) for one, two in zip(ours, told, strict=True) if one != two]
+    # The report does not print in which context an event was.
+    assert differing == [("folios_put_refs", "ls")]
 
 
 def test_files_of_trace_cmd_hold_what_the_kernel_printed(tmp_path: Path) -> None:
