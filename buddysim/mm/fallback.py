@@ -238,12 +238,12 @@ class FallbackArea(FreeArea):
 
     def move_to_free_list(self, index: int, order: int, old_type: int, new_type: int) -> None:
         """Relink one free block under another type: tail today, head in 2.6.x (fact sheet 1.7)."""
-        self.list_del(index)
+        self.list_remove(index)
         head = self.list_head(order, new_type)
         if self.fallback_scheme <= _SCHEME_2_6_32:
-            self.list_add(index, head)
+            self.list_push(index, head, order)
         else:
-            self.list_add_tail(index, head)
+            self.list_append(index, head, order)
         if self.fallback_scheme == _SCHEME_CLAIM:
             self.account_freepages(-(1 << order), old_type)
             self.account_freepages(1 << order, new_type)
@@ -394,8 +394,8 @@ class FallbackArea(FreeArea):
         while high > low:
             high -= 1
             half = index + (1 << high)
-            self.list_del(half)
-            self.list_add(half, self.list_head(high, new))
+            self.list_remove(half)
+            self.list_push(half, self.list_head(high, new), high)
 
     def boost_watermark(self) -> bool:
         """Raise the boost by one pageblock up to its cap (fact sheet 3.3); False if off."""

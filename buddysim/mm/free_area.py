@@ -1,9 +1,8 @@
-"""Free lists by order and migratetype: split, merge, list ends (fact sheet 1).
+"""The hot core: free lists, split and merge, and the per-cpu lists in front (fact sheet 1, 7).
 
-State is struct-of-arrays over the pages of one zone.  A page is named by its *index*, its pfn
-minus ``base``, where ``base`` is the zone's start rounded down to the largest block, so that the
-buddy of an index is the index of the buddy.  Lists are circular and intrusive: ``next``/``prev``
-hold page indexes, and the list heads are the sentinel indexes behind the last page.
+What nearly every event of a trace runs through is in this one module, so that the compiled build
+calls it directly and inlines it.  What is rarer (fallback, sizes and release of per-cpu lists,
+watermarks by era) is in the classes built on it.
 
 Hot and compiled: see the sibling ``.pxd``.  Arguments are trusted; check ranges before.
 """
@@ -12,78 +11,85 @@ from __future__ import annotations
 
 from array import array
 
+from buddysim.mm.page_arrays import (
+    JOURNAL_MOVABLE,
+    MAX_ORDER,
+    NOT_HEAD,
+    NR_LISTS,
+    NR_ORDERS,
+    NR_TYPES,
+    PCP_HEAD,
+    PCP_LISTS,
+    PageArrays,
+)
+
 __all__ = [
-    "JOURNAL_MOVABLE",
     "MERGE_ALIKE",
     "MERGE_ALWAYS",
     "MERGE_RETAG",
     "NOT_HEAD",
     "NR_LISTS",
+    "PCP_DYNAMIC",
+    "PCP_FIXED",
+    "PCP_FREE_HIGH_BATCH",
     "PCP_HEAD",
     "PCP_LISTS",
+    "PCP_LOW",
+    "PCP_PREV_FREE_HIGH_ORDER",
+    "PCP_SINGLE",
     "FreeArea",
 ]
 
-MAX_ORDER = 10
-NR_ORDERS = 11
-NR_TYPES = 6
-NR_LISTS = NR_ORDERS * NR_TYPES
 HIGHATOMIC = 3
 CMA = 4
 ISOLATE = 5
-
-NOT_HEAD = -1
-"""``order_of`` of a page that is neither the head of a free block nor on a pcp list."""
-PCP_HEAD = -2
-"""``order_of`` of the head of an order-o block on a pcp list is ``PCP_HEAD - o``."""
-PCP_LISTS = 14
-"""Lists per cpu: order * 3 + migratetype for orders 0..3, then two for order 9."""
 
 MERGE_ALWAYS = 0
 MERGE_ALIKE = 1
 MERGE_RETAG = 2
 """What happens when whole pageblocks of different types meet, by era (1.4)."""
 
-_JOURNAL_NEXT = 0
-_JOURNAL_PREV = 1
-_JOURNAL_ORDER = 2
-_JOURNAL_TYPE = 3
-JOURNAL_MOVABLE = 4
-_JOURNAL_PAGEBLOCK = 5
-_JOURNAL_ENTRY = 3
-"""An undo record is three integers: what, index, old value."""
+PCP_FIXED = 0
+PCP_LOW = 1
+PCP_DYNAMIC = 2
+PCP_SINGLE = 3
+"""2.6.25: one list per cpu, searched for a page of the wanted type."""
+PCP_PREV_FREE_HIGH_ORDER = 1
+PCP_FREE_HIGH_BATCH = 2
+PCP_BATCH_SCALE_MAX = 5
 
 _JOURNAL_MOVABLE = JOURNAL_MOVABLE
 _MAX_ORDER = MAX_ORDER
+_NR_PCP_LISTS = PCP_LISTS
 _PCP_HEAD = PCP_HEAD
 _MERGE_ALWAYS = MERGE_ALWAYS
 _MERGE_RETAG = MERGE_RETAG
 _NR_TYPES = NR_TYPES
+_ALLOC_CMA = 0x80
+_MOVABLE = 1
 _HIGHATOMIC = HIGHATOMIC
 _CMA = CMA
 _ISOLATE = ISOLATE
+_PCPTYPES = 3
 _NOT_HEAD = NOT_HEAD
+_PCP_DYNAMIC = PCP_DYNAMIC
+_PCP_FIXED = PCP_FIXED
+_PCP_SINGLE = PCP_SINGLE
+_PREV_FREE_HIGH_ORDER = PCP_PREV_FREE_HIGH_ORDER
+_SCALE_MAX = PCP_BATCH_SCALE_MAX
+_THP_ORDER = 9
+_THP_LIST = 12
 
 
-class FreeArea:
-    """The buddy lists of one zone.  12 bytes a page; every operation is O(MAX_PAGE_ORDER)."""
+class FreeArea(PageArrays):
+    """The buddy lists of one zone and the per-cpu lists in front of them.
+
+    Every operation is O(MAX_PAGE_ORDER).  What happens when a per-cpu list is empty or full is
+    :class:`~buddysim.mm.pcp.PcpArea`'s affair.
+    """
 
     def __init__(self, start_pfn: int, nr_pages: int, pageblock_order: int, nr_cpus: int) -> None:
-        largest = 1 << MAX_ORDER
-        self.base = start_pfn & ~(largest - 1)
-        self.start = start_pfn - self.base
-        self.end = self.start + nr_pages
-        self.size = (self.end + largest - 1) & ~(largest - 1)
-        self.pageblock_order = pageblock_order
-        self.nr_cpus = nr_cpus
-        nr_heads = NR_LISTS + nr_cpus * PCP_LISTS
-        nr_links = self.size + nr_heads
-        self.next = array("i", bytes(4 * nr_links))
-        self.prev = array("i", bytes(4 * nr_links))
-        self.order_of = array("b", b"\xff" * self.size)
-        self.type_of = array("b", bytes(self.size))
-        self.movable = array("b", bytes(self.size))
-        self.pageblock = array("b", b"\x01" * (self.size >> pageblock_order))
+        super().__init__(start_pfn, nr_pages, pageblock_order, nr_cpus)
         self.nr_free = array("q", bytes(8 * NR_ORDERS))
         self.free_diff = array("i", bytes(4 * nr_cpus))
         self.cma_diff = array("i", bytes(4 * nr_cpus))
@@ -94,71 +100,25 @@ class FreeArea:
         self.free_highatomic = 0
         self.tail_rule = True
         self.merge_rule = _MERGE_RETAG
-        self.type_stored = False
-        self.journaling = False
-        self.journal = array("i", bytes(0))
-        self.journal_used = 0
-        for head in range(self.size, nr_links):
-            self.next[head] = head
-            self.prev[head] = head
-
-    # Writes that an undo log must see.
-
-    def set_order(self, index: int, value: int) -> None:
-        """``order_of[index] = value``, journalled."""
-        if self.journaling:
-            self.note(_JOURNAL_ORDER, index, self.order_of[index])
-        self.order_of[index] = value
-
-    def set_type(self, index: int, value: int) -> None:
-        """``type_of[index] = value``, journalled."""
-        if self.journaling:
-            self.note(_JOURNAL_TYPE, index, self.type_of[index])
-        self.type_of[index] = value
-
-    def set_pageblock(self, block: int, migratetype: int) -> None:
-        """Retag one pageblock, journalled."""
-        if self.journaling:
-            self.note(_JOURNAL_PAGEBLOCK, block, self.pageblock[block])
-        self.pageblock[block] = migratetype
-
-    def note(self, what: int, index: int, old: int) -> None:
-        """Append one undo record, doubling the log when it is full."""
-        used = self.journal_used
-        if used + _JOURNAL_ENTRY > len(self.journal):
-            self.grow_journal()
-        self.journal[used] = what
-        self.journal[used + 1] = index
-        self.journal[used + 2] = old
-        self.journal_used = used + _JOURNAL_ENTRY
-
-    def grow_journal(self) -> None:
-        """Double the undo log."""
-        grown = array("i", bytes(self.journal))
-        grown.extend(array("i", bytes(4 * max(len(self.journal), 3 << 12))))
-        self.journal = grown
-
-    def roll_back(self, mark: int) -> None:
-        """Undo every journalled write after position ``mark``, newest first."""
-        position = self.journal_used
-        while position > mark:
-            position -= _JOURNAL_ENTRY
-            what = self.journal[position]
-            index = self.journal[position + 1]
-            old = self.journal[position + 2]
-            if what == _JOURNAL_NEXT:
-                self.next[index] = old
-            elif what == _JOURNAL_PREV:
-                self.prev[index] = old
-            elif what == _JOURNAL_ORDER:
-                self.order_of[index] = old
-            elif what == _JOURNAL_TYPE:
-                self.type_of[index] = old
-            elif what == _JOURNAL_MOVABLE:
-                self.movable[index] = old
-            else:
-                self.pageblock[index] = old
-        self.journal_used = mark
+        self.pcp_base = self.size + NR_LISTS
+        self.has_cma = False
+        self.pcp_spares_cma = False
+        """4.19..6.11: with CMA, movable requests that may not use it bypass the pcp lists."""
+        self.pcp_rule = _PCP_DYNAMIC
+        self.pcp_max_order = 3
+        self.pcp_thp = True
+        self.reclaim_active = False
+        self.below_high = False
+        self.pgfree = 0
+        zeros = bytes(4 * nr_cpus)
+        self.pcp_count = array("i", zeros)
+        self.pcp_batch = array("i", zeros)
+        self.pcp_high = array("i", zeros)
+        self.pcp_high_min = array("i", zeros)
+        self.pcp_high_max = array("i", zeros)
+        self.pcp_alloc_factor = array("i", zeros)
+        self.pcp_free_count = array("i", zeros)
+        self.pcp_flags = array("i", zeros)
 
     # Lists.
 
@@ -166,45 +126,23 @@ class FreeArea:
         """Sentinel of ``free_list[order][migratetype]``."""
         return self.size + order * _NR_TYPES + migratetype
 
-    def list_add(self, index: int, head: int) -> None:
-        """Insert at the head (right after the sentinel)."""
-        self.insert(index, head, self.next[head])
+    def list_push(self, index: int, head: int, mark: int) -> None:
+        """Insert at the head of a list; ``mark`` is what ``order_of`` says of its blocks."""
+        self.insert(index, head, self.next[head], mark)
 
-    def list_add_tail(self, index: int, head: int) -> None:
-        """Insert at the tail (right before the sentinel)."""
-        self.insert(index, self.prev[head], head)
+    def list_append(self, index: int, head: int, mark: int) -> None:
+        """Insert at the tail of a list; ``mark`` as for :meth:`list_push`."""
+        self.insert(index, self.prev[head], head, mark)
 
-    def insert(self, index: int, before: int, after: int) -> None:
-        """Link a page between two neighbours."""
+    def insert(self, index: int, before: int, after: int, mark: int) -> None:
+        """Link a page between two neighbours and mark it."""
         if self.journaling:
-            self.note(_JOURNAL_NEXT, index, self.next[index])
-            self.note(_JOURNAL_PREV, index, self.prev[index])
-            self.note(_JOURNAL_PREV, after, before)
-            self.note(_JOURNAL_NEXT, before, after)
+            self.note_insert(index, before, after)
         self.next[index] = after
         self.prev[index] = before
         self.prev[after] = index
         self.next[before] = index
-
-    def list_del(self, index: int) -> None:
-        """Unlink a page from whatever list it is on."""
-        before = self.prev[index]
-        after = self.next[index]
-        if self.journaling:
-            self.note(_JOURNAL_NEXT, before, index)
-            self.note(_JOURNAL_PREV, after, index)
-        self.next[before] = after
-        self.prev[after] = before
-
-    def list_push(self, index: int, head: int, mark: int) -> None:
-        """Insert at the head of a list; ``mark`` is what ``order_of`` says of its blocks."""
-        self.list_add(index, head)
-        self.set_order(index, mark)
-
-    def list_append(self, index: int, head: int, mark: int) -> None:
-        """Insert at the tail of a list; ``mark`` as for :meth:`list_push`."""
-        self.list_add_tail(index, head)
-        self.set_order(index, mark)
+        self.order_of[index] = mark
 
     def list_pop(self, head: int) -> int:
         """Take the first page off a list; its index, or -1 when the list is empty."""
@@ -216,8 +154,13 @@ class FreeArea:
 
     def list_remove(self, index: int) -> None:
         """Take a block off whatever list it is on."""
-        self.list_del(index)
-        self.set_order(index, _NOT_HEAD)
+        before = self.prev[index]
+        after = self.next[index]
+        if self.journaling:
+            self.note_removal(index, before, after)
+        self.next[before] = after
+        self.prev[after] = before
+        self.order_of[index] = _NOT_HEAD
 
     def first(self, order: int, migratetype: int) -> int:
         """Index of the head block of a free list, or -1 when it is empty."""
@@ -229,13 +172,12 @@ class FreeArea:
 
     def add_to_free_list(self, index: int, order: int, migratetype: int, to_tail: bool) -> None:
         """Put a block on a free list; no accounting of free pages."""
-        self.set_order(index, order)
         self.nr_free[order] += 1
         head = self.size + order * _NR_TYPES + migratetype
         if to_tail:
-            self.list_add_tail(index, head)
+            self.list_append(index, head, order)
         else:
-            self.list_add(index, head)
+            self.list_push(index, head, order)
 
     def load_free_block(self, index: int, order: int, migratetype: int) -> None:
         """Put a block of a start state at the tail of its list; the counters come apart."""
@@ -338,21 +280,171 @@ class FreeArea:
             self.change_pageblock_range(buddy, order, migratetype)
         return True
 
-    def change_pageblock_range(self, index: int, order: int, migratetype: int) -> None:
-        """Retag every pageblock of a block of at least pageblock_order."""
-        block = index >> self.pageblock_order
-        last = (index + (1 << order) - 1) >> self.pageblock_order
-        while block <= last:
-            self.set_pageblock(block, migratetype)
-            block += 1
+    # Per-cpu lists.
 
-    def block_of(self, index: int) -> int:
-        """Head index of the free or pcp block that covers a page, or -1 when it is in use."""
-        order = 0
-        while order <= _MAX_ORDER:
-            head = index & ~((1 << order) - 1)
-            held = self.order_of[head]
-            if held == order or held == _PCP_HEAD - order:
-                return head
-            order += 1
+    def pcp_allowed(self, order: int) -> bool:
+        """Is this order cached per cpu?"""
+        return order <= self.pcp_max_order or (order == _THP_ORDER and self.pcp_thp)
+
+    def pcp_head(self, cpu: int, pindex: int) -> int:
+        """Sentinel of one pcp list of one cpu."""
+        return self.pcp_base + cpu * _NR_PCP_LISTS + pindex
+
+    def pcp_list(self, cpu: int, pindex: int) -> int:
+        """Sentinel of one pcp list, for whoever looks at or loads the lists."""
+        return self.pcp_head(cpu, pindex)
+
+    def pindex_of(self, order: int, migratetype: int) -> int:
+        """List number for an order and type: order*3 + type, or one of the two THP lists."""
+        if order > 3:
+            return _THP_LIST + (1 if migratetype == _MOVABLE else 0)
+        return order * 3 + migratetype
+
+    def pindex_order(self, pindex: int) -> int:
+        """Order of the blocks on a pcp list."""
+        return _THP_ORDER if pindex >= _THP_LIST else pindex // 3
+
+    def clamp_high(self, cpu: int) -> int:
+        """Bring a cpu's high into [high_min, high_max] and return it."""
+        high = self.pcp_high[cpu]
+        high = min(max(high, self.pcp_high_min[cpu]), self.pcp_high_max[cpu])
+        self.pcp_high[cpu] = high
+        return high
+
+    def rmqueue_zone(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
+        """A block from the pcp lists or the buddy lists; index or -1 (fact sheet 5.1, 6.3)."""
+        self.cpu = cpu
+        if (
+            not self.has_cma
+            or not self.pcp_spares_cma
+            or migratetype != _MOVABLE
+            or alloc_flags & _ALLOC_CMA
+        ):
+            index = self.rmqueue_pcplist(cpu, order, migratetype, alloc_flags)
+            if index >= 0:
+                return index
+        return self.rmqueue_buddy(order, migratetype, alloc_flags)
+
+    def rmqueue_pcplist(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
+        """An allocation through the pcp lists, if they keep this order; index or -1."""
+        if not self.pcp_allowed(order):
+            return -1
+        if self.pcp_rule == _PCP_SINGLE:
+            return self.pcp_search(cpu, migratetype, alloc_flags)
+        if self.pcp_rule != _PCP_FIXED:
+            self.pcp_free_count[cpu] >>= 1
+        return self.pcp_pop(cpu, order, migratetype, alloc_flags)
+
+    def pcp_pop(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
+        """First block of a pcp list, refilled when empty; index or -1."""
+        head = self.pcp_head(cpu, self.pindex_of(order, migratetype))
+        index = self.list_pop(head)
+        if index < 0:
+            return self.pop_refilled(cpu, order, migratetype, alloc_flags, head)
+        self.pcp_count[cpu] -= 1 << order
+        return index
+
+    def free_block(self, cpu: int, index: int, order: int) -> None:
+        """Free a block: to the pcp lists when cacheable, else to the buddy lists."""
+        self.cpu = cpu
+        self.pgfree += 1 << order
+        if self.movable[index]:
+            self.mark_movable(index, order, 0)
+        if self.pcp_allowed(order):
+            self.pcp_push(cpu, index, order)
+        else:
+            self.free_to_buddy(index, order)
+
+    def pcp_push(self, cpu: int, index: int, order: int) -> None:
+        """Free one cacheable block to its cpu's lists, releasing a batch when high is reached."""
+        block_type = self.pageblock[index >> self.pageblock_order]
+        if self.type_stored:
+            self.set_type(index, block_type)
+        migratetype = block_type
+        if migratetype >= _PCPTYPES:
+            if migratetype == _ISOLATE:
+                self.free_one_page(index, order, migratetype, False)
+                return
+            migratetype = _MOVABLE
+        pindex = 0
+        if self.pcp_rule != _PCP_SINGLE:
+            pindex = self.pindex_of(order, migratetype)
+        self.list_push(index, self.pcp_head(cpu, pindex), _PCP_HEAD - order)
+        count = self.pcp_count[cpu] + (1 << order)
+        self.pcp_count[cpu] = count
+        if self.pcp_rule == _PCP_DYNAMIC:
+            self.note_free(cpu, order, pindex, count)
+        else:
+            self.release_older(cpu, order, pindex)
+
+    def note_free(self, cpu: int, order: int, pindex: int, count: int) -> None:
+        """6.7+: heuristics of a free, then release if count reached high (fact sheet 7.4)."""
+        self.pcp_alloc_factor[cpu] >>= 1
+        batch = self.pcp_batch[cpu]
+        flags = self.pcp_flags[cpu]
+        free_count = self.pcp_free_count[cpu]
+        free_high = False
+        if 0 < order <= 3:
+            free_high = self.note_high_order(cpu, batch)
+        elif flags & _PREV_FREE_HIGH_ORDER:
+            self.pcp_flags[cpu] = flags & ~_PREV_FREE_HIGH_ORDER
+        if free_count < batch << _SCALE_MAX:
+            self.pcp_free_count[cpu] = free_count + (1 << order)
+        high = self.pcp_high[cpu]
+        if high < self.pcp_high_min[cpu] or high > self.pcp_high_max[cpu]:
+            high = self.clamp_high(cpu)
+        if count >= high or free_high or self.reclaim_active or self.below_high:
+            self.release_dynamic(cpu, pindex, high, free_high)
+
+    def mark_movable(self, index: int, order: int, value: int) -> None:
+        """Set or clear "looks movable" (on an LRU) for the pages of a block."""
+        if order:
+            self.mark_block_movable(index, index + (1 << order), value)
+        else:
+            self.mark_page(index, value)
+
+    def mark_block_movable(self, index: int, end: int, value: int) -> None:
+        """:meth:`mark_movable` of the pages from ``index`` to before ``end``."""
+        while index < end:
+            self.mark_page(index, value)
+            index += 1
+
+    def set_movable(self, index: int, value: int) -> None:
+        """:meth:`mark_page`, for policies that move single pages."""
+        self.mark_page(index, value)
+
+    def mark_page(self, index: int, value: int) -> None:
+        """``movable[index] = value``, journalled."""
+        if self.journaling:
+            self.note(_JOURNAL_MOVABLE, index, self.movable[index])
+        self.movable[index] = value
+
+    # What an era adds: here, lists that nobody refills and nobody releases.
+
+    def pop_refilled(
+        self, cpu: int, order: int, migratetype: int, alloc_flags: int, head: int
+    ) -> int:
+        """First block of a pcp list that was empty and is refilled; index or -1."""
         return -1
+
+    def pcp_search(self, cpu: int, migratetype: int, alloc_flags: int) -> int:
+        """2.6.25: a page of the wanted type from the one list of a cpu; index or -1."""
+        return -1
+
+    def release_dynamic(self, cpu: int, pindex: int, high: int, free_high: bool) -> None:
+        """6.7+: give blocks back to the buddy lists if there are too many."""
+
+    def release_older(self, cpu: int, order: int, pindex: int) -> None:
+        """..6.6: give blocks back to the buddy lists where the era does."""
+
+    def note_high_order(self, cpu: int, batch: int) -> bool:
+        """6.7+: a block of order 1..3 was freed; is it one of many, so that all shall go?"""
+        return False
+
+    def rmqueue_buddy(self, order: int, migratetype: int, alloc_flags: int) -> int:
+        """A block straight from the buddy lists; index or -1."""
+        return self.rmqueue_smallest(order, migratetype)
+
+    def free_to_buddy(self, index: int, order: int) -> None:
+        """Free a block that no pcp list takes."""
+        self.free_one_page(index, order, self.pageblock[index >> self.pageblock_order], False)

@@ -11,10 +11,17 @@ from buddysim.kernel.profile import Profile, profile_of
 from buddysim.mm.cause import explain_failure
 from buddysim.mm.checkpoint import Checkpoint, take_checkpoint
 from buddysim.mm.fallback import SCHEMES
-from buddysim.mm.free_area import MERGE_ALIKE, MERGE_ALWAYS, MERGE_RETAG
+from buddysim.mm.free_area import (
+    MERGE_ALIKE,
+    MERGE_ALWAYS,
+    MERGE_RETAG,
+    PCP_DYNAMIC,
+    PCP_FIXED,
+    PCP_LOW,
+    PCP_SINGLE,
+)
 from buddysim.mm.layout import free_all, lay_out, tag_pageblocks
 from buddysim.mm.page_allocator import PageAllocator
-from buddysim.mm.pcp import PCP_DYNAMIC, PCP_FIXED, PCP_LOW, PCP_SINGLE
 from buddysim.mm.protocols import Hooks
 from buddysim.mm.request import Failure, Request
 from buddysim.mm.slow_path import SlowPath
@@ -229,6 +236,10 @@ def _build_zone(zone_spec: ZoneSpec, spec: MachineSpec, profile: Profile) -> Zon
     zone.pcp_thp = spec.thp and 9 in profile.pcp_orders
     zone.boost_factor = spec.sysctl.watermark_boost_factor if profile.has_boost else 0
     zone.has_cma = zone_spec.cma_pages > 0
+    zone.pcp_spares_cma = (
+        zone.fallback_scheme >= SCHEMES["classic"]
+        and zone.watermark_rule != WATERMARK_RULES["free-highatomic"]
+    )
     return zone
 
 

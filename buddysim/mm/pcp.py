@@ -1,4 +1,4 @@
-"""Per-cpu page lists: refill, pop, push, release (fact sheet 7).
+"""Sizes of the per-cpu page lists: refill and release (fact sheet 7).
 
 Three sizing rules by era: ``fixed`` high of 6 batches (..4.19), ``low`` (a fixed share of the low
 mark, 6.1), ``dynamic`` (6.7+).  Hot and compiled; see the sibling ``.pxd``.
@@ -6,29 +6,20 @@ mark, 6.1), ``dynamic`` (6.7+).  Hot and compiled; see the sibling ``.pxd``.
 
 from __future__ import annotations
 
-from array import array
-
 from buddysim.mm.fallback import FallbackArea
-from buddysim.mm.free_area import NR_LISTS, PCP_LISTS
+from buddysim.mm.free_area import (
+    PCP_BATCH_SCALE_MAX,
+    PCP_DYNAMIC,
+    PCP_FIXED,
+    PCP_FREE_HIGH_BATCH,
+    PCP_HEAD,
+    PCP_LISTS,
+    PCP_LOW,
+    PCP_PREV_FREE_HIGH_ORDER,
+    PCP_SINGLE,
+)
 
-__all__ = [
-    "PCP_DYNAMIC",
-    "PCP_FIXED",
-    "PCP_FREE_HIGH_BATCH",
-    "PCP_LOW",
-    "PCP_PREV_FREE_HIGH_ORDER",
-    "PCP_SINGLE",
-    "PcpArea",
-]
-
-PCP_FIXED = 0
-PCP_LOW = 1
-PCP_DYNAMIC = 2
-PCP_SINGLE = 3
-"""2.6.25: one list per cpu, searched for a page of the wanted type."""
-PCP_PREV_FREE_HIGH_ORDER = 1
-PCP_FREE_HIGH_BATCH = 2
-PCP_BATCH_SCALE_MAX = 5
+__all__ = ["PcpArea"]
 
 _PCP_FIXED = PCP_FIXED
 _PCP_LOW = PCP_LOW
@@ -37,61 +28,17 @@ _PCP_SINGLE = PCP_SINGLE
 _PREV_FREE_HIGH_ORDER = PCP_PREV_FREE_HIGH_ORDER
 _FREE_HIGH_BATCH = PCP_FREE_HIGH_BATCH
 _SCALE_MAX = PCP_BATCH_SCALE_MAX
-_PCP_HEAD = -2
-_NR_LISTS = NR_LISTS
+_PCP_HEAD = PCP_HEAD
 _NR_PCP_LISTS = PCP_LISTS
-_THP_ORDER = 9
-_THP_LIST = 12
-_MOVABLE = 1
-_ISOLATE = 5
 _PCPTYPES = 3
 
 
 class PcpArea(FallbackArea):
-    """Buddy lists with per-cpu caches in front of them."""
+    """Buddy lists with per-cpu caches in front of them, by the rules of the era."""
 
     def __init__(self, start_pfn: int, nr_pages: int, pageblock_order: int, nr_cpus: int) -> None:
         super().__init__(start_pfn, nr_pages, pageblock_order, nr_cpus)
-        self.pcp_rule = _PCP_DYNAMIC
-        self.pcp_max_order = 3
-        self.pcp_thp = True
-        self.reclaim_active = False
-        self.below_high = False
         self.drain_count = 0
-        zeros = bytes(4 * nr_cpus)
-        self.pcp_count = array("i", zeros)
-        self.pcp_batch = array("i", zeros)
-        self.pcp_high = array("i", zeros)
-        self.pcp_high_min = array("i", zeros)
-        self.pcp_high_max = array("i", zeros)
-        self.pcp_alloc_factor = array("i", zeros)
-        self.pcp_free_count = array("i", zeros)
-        self.pcp_flags = array("i", zeros)
-
-    def pcp_head(self, cpu: int, pindex: int) -> int:
-        """Sentinel of one pcp list of one cpu."""
-        return self.size + _NR_LISTS + cpu * _NR_PCP_LISTS + pindex
-
-    def pindex_of(self, order: int, migratetype: int) -> int:
-        """List number for an order and type: order*3 + type, or one of the two THP lists."""
-        if order > 3:
-            return _THP_LIST + (1 if migratetype == _MOVABLE else 0)
-        return order * 3 + migratetype
-
-    def pcp_list(self, cpu: int, pindex: int) -> int:
-        """Sentinel of one pcp list, for whoever looks at or loads the lists."""
-        return self.pcp_head(cpu, pindex)
-
-    def pindex_order(self, pindex: int) -> int:
-        """Order of the blocks on a pcp list."""
-        return _THP_ORDER if pindex >= _THP_LIST else pindex // 3
-
-    def clamp_high(self, cpu: int) -> int:
-        """Bring a cpu's high into [high_min, high_max] and return it."""
-        high = self.pcp_high[cpu]
-        high = min(max(high, self.pcp_high_min[cpu]), self.pcp_high_max[cpu])
-        self.pcp_high[cpu] = high
-        return high
 
     def nr_pcp_alloc(self, cpu: int, order: int) -> int:
         """Blocks to refill with, updating high and alloc_factor (fact sheet 7.3)."""
@@ -127,25 +74,15 @@ class PcpArea(FallbackArea):
             got += 1
         self.pcp_count[cpu] += got << order
 
-    def pcp_pop(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
-        """First block of a pcp list, refilled when empty; index or -1."""
-        head = self.pcp_head(cpu, self.pindex_of(order, migratetype))
+    def pop_refilled(
+        self, cpu: int, order: int, migratetype: int, alloc_flags: int, head: int
+    ) -> int:
+        """Refill an empty pcp list and take its first block; index or -1."""
+        self.refill(cpu, order, migratetype, alloc_flags, head)
         index = self.list_pop(head)
-        if index < 0:
-            self.refill(cpu, order, migratetype, alloc_flags, head)
-            index = self.list_pop(head)
-            if index < 0:
-                return -1
-        self.pcp_count[cpu] -= 1 << order
+        if index >= 0:
+            self.pcp_count[cpu] -= 1 << order
         return index
-
-    def rmqueue_pcplist(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
-        """An allocation through the pcp lists; index or -1."""
-        if self.pcp_rule == _PCP_SINGLE:
-            return self.pcp_search(cpu, migratetype, alloc_flags)
-        if self.pcp_rule != _PCP_FIXED:
-            self.pcp_free_count[cpu] >>= 1
-        return self.pcp_pop(cpu, order, migratetype, alloc_flags)
 
     def pcp_search(self, cpu: int, migratetype: int, alloc_flags: int) -> int:
         """2.6.25: the first page of the wanted type, else refill and take the head; or -1."""
@@ -164,27 +101,6 @@ class PcpArea(FallbackArea):
         self.pcp_count[cpu] -= 1
         return index
 
-    def pcp_push(self, cpu: int, index: int, order: int) -> None:
-        """Free one cacheable block to its cpu's lists, releasing a batch when high is reached."""
-        block_type = self.pageblock[index >> self.pageblock_order]
-        if self.type_stored:
-            self.set_type(index, block_type)
-        migratetype = block_type
-        if migratetype >= _PCPTYPES:
-            if migratetype == _ISOLATE:
-                self.free_one_page(index, order, migratetype, False)
-                return
-            migratetype = _MOVABLE
-        pindex = 0
-        if self.pcp_rule != _PCP_SINGLE:
-            pindex = self.pindex_of(order, migratetype)
-        self.list_push(index, self.pcp_head(cpu, pindex), _PCP_HEAD - order)
-        self.pcp_count[cpu] += 1 << order
-        if self.pcp_rule == _PCP_DYNAMIC:
-            self.release_dynamic(cpu, order, pindex)
-        else:
-            self.release_older(cpu, order, pindex)
-
     def release_older(self, cpu: int, order: int, pindex: int) -> None:
         """..6.6: release a batch once count reached high, by the era's rule."""
         if self.pcp_rule == _PCP_LOW:
@@ -195,40 +111,30 @@ class PcpArea(FallbackArea):
             else:
                 self.free_pcppages_rotating(cpu, self.pcp_batch[cpu])
 
-    def release_dynamic(self, cpu: int, order: int, pindex: int) -> None:
-        """6.7+: heuristics of a free, then release if count reached high (fact sheet 7.4)."""
-        self.pcp_alloc_factor[cpu] >>= 1
-        batch = self.pcp_batch[cpu]
+    def note_high_order(self, cpu: int, batch: int) -> bool:
+        """6.7+: a block of order 1..3 was freed; release all if many were, one after another."""
         flags = self.pcp_flags[cpu]
-        free_count = self.pcp_free_count[cpu]
-        free_high = False
-        if 0 < order <= 3:
-            free_high = (
-                free_count >= batch
-                and flags & _PREV_FREE_HIGH_ORDER != 0
-                and (flags & _FREE_HIGH_BATCH == 0 or self.pcp_count[cpu] >= batch)
-            )
-            self.pcp_flags[cpu] = flags | _PREV_FREE_HIGH_ORDER
-        elif flags & _PREV_FREE_HIGH_ORDER:
-            self.pcp_flags[cpu] = flags & ~_PREV_FREE_HIGH_ORDER
-        if free_count < batch << _SCALE_MAX:
-            self.pcp_free_count[cpu] = free_count + (1 << order)
-        high = self.nr_pcp_high(cpu, batch, free_high)
-        if self.pcp_count[cpu] >= high:
-            self.release_batch(cpu, high, free_high, pindex)
+        self.pcp_flags[cpu] = flags | _PREV_FREE_HIGH_ORDER
+        return (
+            self.pcp_free_count[cpu] >= batch
+            and flags & _PREV_FREE_HIGH_ORDER != 0
+            and (flags & _FREE_HIGH_BATCH == 0 or self.pcp_count[cpu] >= batch)
+        )
 
-    def release_batch(self, cpu: int, high: int, free_high: bool, pindex: int) -> None:
-        """6.7+: release what :meth:`nr_pcp_free` says, and look at the high mark again."""
+    def release_dynamic(self, cpu: int, pindex: int, high: int, free_high: bool) -> None:
+        """6.7+: release what the heuristics say, and look at the high mark again (7.4)."""
         batch = self.pcp_batch[cpu]
+        high = self.nr_pcp_high(cpu, batch, high, free_high)
+        if self.pcp_count[cpu] < high:
+            return
         self.free_pcppages_bulk(cpu, self.nr_pcp_free(cpu, batch, high, free_high), pindex)
         if self.below_high and self.above_high_mark():
             self.below_high = False
 
-    def nr_pcp_high(self, cpu: int, batch: int, free_high: bool) -> int:
-        """Effective high for this free, adapting the stored one."""
+    def nr_pcp_high(self, cpu: int, batch: int, high: int, free_high: bool) -> int:
+        """Effective high for this free, adapting the stored one, which is ``high``."""
         high_min = self.pcp_high_min[cpu]
         high_max = self.pcp_high_max[cpu]
-        high = self.clamp_high(cpu)
         if high == 0:
             return 0
         if free_high:

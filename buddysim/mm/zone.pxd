@@ -4,9 +4,10 @@ from buddysim.mm.pcp cimport PcpArea
 
 cdef int _RULE_LOOP, _RULE_LOOP_CMA, _RULE_LIST, _RULE_LIST_OOM, _RULE_MIN_RESERVE
 cdef int _RULE_FREE_HIGHATOMIC
-cdef int _JOURNAL_MOVABLE, _ALLOC_NO_WATERMARKS, _ALLOC_OOM, _ALLOC_NON_BLOCK, _ALLOC_MIN_RESERVE, _ALLOC_CMA, _ALLOC_HIGHATOMIC
+cdef int _ALLOC_NO_WATERMARKS, _ALLOC_OOM, _ALLOC_NON_BLOCK, _ALLOC_MIN_RESERVE, _ALLOC_CMA
+cdef int _ALLOC_HIGHATOMIC
 cdef int _ALLOC_RESERVES, _ALLOC_BOOST_EXEMPT, _HARDER
-cdef int _MERGE_RETAG, _WMARK_MASK, _WMARK_MIN, _WMARK_LOW, _MAX_ORDER, _THP_ORDER
+cdef int _MERGE_RETAG, _WMARK_MASK, _WMARK_MIN, _WMARK_LOW, _MAX_ORDER
 cdef int _HIGHATOMIC, _MOVABLE, _CMA_TYPE, _PCP_HEAD, _CLASS_MOVABLE, _PCP_DYNAMIC
 
 
@@ -14,8 +15,8 @@ cdef int _HIGHATOMIC, _MOVABLE, _CMA_TYPE, _PCP_HEAD, _CLASS_MOVABLE, _PCP_DYNAM
 cdef class Zone(PcpArea):
     cdef public str name
     cdef public int node, zone_index, watermark_rule
-    cdef public long long start_pfn, end_pfn, spanned, present, mark_promo, pgalloc, pgfree
-    cdef public bint has_cma, tracks_lru
+    cdef public long long start_pfn, end_pfn, spanned, present, mark_promo, pgalloc
+    cdef public bint tracks_lru
     cdef public long long[::1] lowmem_reserve
 
     cpdef long long wmark(self, int which) noexcept
@@ -43,20 +44,13 @@ cdef class Zone(PcpArea):
     @cython.locals(mark=cython.longlong)
     cpdef bint passes(self, int order, int class_index, int alloc_flags) noexcept
     cpdef int reserve_right(self, int order) noexcept
-    cpdef bint pcp_allowed(self, int order) noexcept
-    @cython.locals(index=cython.int)
-    cpdef int rmqueue_zone(self, int cpu, int order, int migratetype, int alloc_flags) noexcept
     @cython.locals(new_rule=cython.bint, first_rights=cython.int, index=cython.int)
     cpdef int rmqueue_buddy(self, int order, int migratetype, int alloc_flags) noexcept
-    cpdef void free_block(self, int cpu, int index, int order) noexcept
-    @cython.locals(piece=cython.int, end=cython.int, migratetype=cython.int)
-    cpdef void free_to_buddy(self, int index, int order) noexcept
-    cpdef void mark_movable(self, int index, int order, int value) noexcept
-    cpdef void mark_block_movable(self, int index, int end, int value) noexcept
-    cpdef void set_movable(self, int index, int value) noexcept
     @cython.locals(end=cython.int, taken=cython.int, head=cython.int, held=cython.int)
     cpdef int take_pages(self, int index, int order) noexcept
     @cython.locals(link=cython.int, cpu=cython.int)
     cpdef void unhook_pcp(self, int head, int order) noexcept
     @cython.locals(block_end=cython.int, migratetype=cython.int, half=cython.int)
     cpdef int return_outside(self, int head, int order, int start, int end) noexcept
+    @cython.locals(piece=cython.int, end=cython.int, migratetype=cython.int)
+    cpdef void free_to_buddy(self, int index, int order) noexcept

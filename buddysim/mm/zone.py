@@ -17,7 +17,6 @@ from buddysim.mm.fallback import (
     ALLOC_NON_BLOCK,
     ALLOC_OOM,
 )
-from buddysim.mm.free_area import JOURNAL_MOVABLE
 from buddysim.mm.pcp import PcpArea
 
 __all__ = ["WATERMARK_RULES", "Zone"]
@@ -38,7 +37,6 @@ _RULE_LIST = 2
 _RULE_LIST_OOM = 3
 _RULE_MIN_RESERVE = 4
 _RULE_FREE_HIGHATOMIC = 5
-_JOURNAL_MOVABLE = JOURNAL_MOVABLE
 _ALLOC_NO_WATERMARKS = ALLOC_NO_WATERMARKS
 _ALLOC_OOM = ALLOC_OOM
 _ALLOC_NON_BLOCK = ALLOC_NON_BLOCK
@@ -53,7 +51,6 @@ _WMARK_MASK = 3
 _WMARK_MIN = 0
 _WMARK_LOW = 1
 _MAX_ORDER = 10
-_THP_ORDER = 9
 _MOVABLE = 1
 _HIGHATOMIC = 3
 _CMA_TYPE = 4
@@ -87,12 +84,10 @@ class Zone(PcpArea):
         self.spanned = nr_pages
         self.present = nr_pages
         self.mark_promo = 0
-        self.has_cma = False
         self.watermark_rule = _RULE_FREE_HIGHATOMIC
         self.lowmem_reserve = array("q", bytes(8 * 5))
         self.tracks_lru = False
         self.pgalloc = 0
-        self.pgfree = 0
 
     def wmark(self, which: int) -> int:
         """A watermark with the boost, in pages; 0 min, 1 low, 2 high."""
@@ -265,25 +260,6 @@ class Zone(PcpArea):
             return _ALLOC_HIGHATOMIC
         return _ALLOC_NON_BLOCK if order > 0 and self.highatomic_rule == 1 else 0
 
-    def pcp_allowed(self, order: int) -> bool:
-        """Is this order cached per cpu?"""
-        return order <= self.pcp_max_order or (order == _THP_ORDER and self.pcp_thp)
-
-    def rmqueue_zone(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
-        """A block from the pcp lists or the buddy lists; index or -1 (fact sheet 5.1, 6.3)."""
-        self.cpu = cpu
-        if self.pcp_allowed(order) and (
-            self.watermark_rule == _RULE_FREE_HIGHATOMIC
-            or self.fallback_scheme < 4
-            or migratetype != _MOVABLE
-            or alloc_flags & _ALLOC_CMA
-            or not self.has_cma
-        ):
-            index = self.rmqueue_pcplist(cpu, order, migratetype, alloc_flags)
-            if index >= 0:
-                return index
-        return self.rmqueue_buddy(order, migratetype, alloc_flags)
-
     def rmqueue_buddy(self, order: int, migratetype: int, alloc_flags: int) -> int:
         """A block straight from the buddy lists, with highatomic rights; index or -1."""
         new_rule = self.watermark_rule >= _RULE_MIN_RESERVE
@@ -301,17 +277,6 @@ class Zone(PcpArea):
             index = self.rmqueue_smallest(order, _HIGHATOMIC)
         return index
 
-    def free_block(self, cpu: int, index: int, order: int) -> None:
-        """Free a block: to the pcp lists when cacheable, else to the buddy lists."""
-        self.cpu = cpu
-        self.pgfree += 1 << order
-        if self.movable[index]:
-            self.mark_movable(index, order, 0)
-        if self.pcp_allowed(order):
-            self.pcp_push(cpu, index, order)
-        else:
-            self.free_to_buddy(index, order)
-
     def free_to_buddy(self, index: int, order: int) -> None:
         """Free a block past the pcp lists, one pageblock at a time where the era does."""
         piece = order
@@ -322,25 +287,6 @@ class Zone(PcpArea):
             migratetype = self.pageblock[index >> self.pageblock_order]
             self.free_one_page(index, piece, migratetype, False)
             index += 1 << piece
-
-    def mark_movable(self, index: int, order: int, value: int) -> None:
-        """Set or clear "looks movable" (on an LRU) for the pages of a block."""
-        if order:
-            self.mark_block_movable(index, index + (1 << order), value)
-        else:
-            self.set_movable(index, value)
-
-    def mark_block_movable(self, index: int, end: int, value: int) -> None:
-        """:meth:`mark_movable` of the pages from ``index`` to before ``end``."""
-        while index < end:
-            self.set_movable(index, value)
-            index += 1
-
-    def set_movable(self, index: int, value: int) -> None:
-        """``movable[index] = value``, journalled."""
-        if self.journaling:
-            self.note(_JOURNAL_MOVABLE, index, self.movable[index])
-        self.movable[index] = value
 
     def take_pages(self, index: int, order: int) -> int:
         """Recorded placement: remove exactly this block from wherever its pages are free.
