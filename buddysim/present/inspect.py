@@ -59,6 +59,11 @@ def _facts(inspection: Inspection) -> Table:
         grid.add_row("cut", "the file ends in the middle of an event", style="red")
     words = ", ".join(f"{name} {count:,}" for name, count in inspection.contexts.items())
     grid.add_row("contexts", words or "no requests")
+    if inspection.kept:
+        grid.add_row("kept with it", ", ".join(inspection.kept))
+    for moment, pages in inspection.pages_by_kind.items():
+        told = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in pages.items())
+        grid.add_row(f"pages {moment}", told)
     grid.add_row("events digest", inspection.events_digest)
     return grid
 

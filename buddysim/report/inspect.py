@@ -11,6 +11,8 @@ from buddysim.kernel.migratetype import MIGRATE_TYPES, NAMES
 from buddysim.source.doctor import EFFECTS, Doctor
 from buddysim.source.event import EventBatch, EventKind, Trace
 from buddysim.source.event_digest import EventDigest
+from buddysim.source.packed import PackedTrace
+from buddysim.source.page_map import PAGE_MAP_NAME, PageMap
 from buddysim.source.tracepoints import KIND_NAMES
 
 __all__ = ["CallerContexts", "Inspection", "context_name", "inspect_trace"]
@@ -81,6 +83,11 @@ class Inspection:
     """Successful mm_page_alloc by canonical type (upper case) and order."""
     contexts: dict[str, int] = field(default_factory=dict)
     """Page requests by :func:`context_name`."""
+    kept: list[str] = field(default_factory=list)
+    """Files of /proc kept with the trace."""
+    pages_by_kind: dict[str, dict[str, int]] = field(default_factory=dict)
+    """``before`` and ``after``: pages of the machine by what they were used for; a page may count
+    under several."""
     by_caller: list[CallerContexts] = field(default_factory=list)
     """Most requests first, then by name."""
 
@@ -136,6 +143,7 @@ def inspect_trace(trace: Trace, progress: Callable[[int], None] | None = None) -
         if progress is not None:
             progress(batch.first + len(batch))
     meta = trace.meta
+    kept = trace.snapshots() if isinstance(trace, PackedTrace) else {}
     return Inspection(
         path=meta.path,
         format=meta.format,
@@ -157,6 +165,8 @@ def inspect_trace(trace: Trace, progress: Callable[[int], None] | None = None) -
         live_at_end=census.doctor.live_blocks,
         orders_by_migratetype=_table(census.types),
         contexts=_contexts(census.contexts),
+        kept=sorted(kept),
+        pages_by_kind=_pages_by_kind(kept, meta.path),
         by_caller=_callers(census, trace),
     )
 
@@ -170,6 +180,15 @@ def _names_of_kinds(census: _Census, trace: Trace) -> dict[str, int]:
     for name, count in census.others.items():
         named[trace.tables.names[name]] += count
     return dict(sorted(named.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _pages_by_kind(kept: dict[str, bytes], path: str) -> dict[str, dict[str, int]]:
+    found = {}
+    for moment in ("before", "after"):
+        content = kept.get(PAGE_MAP_NAME.format(moment=moment))
+        if content is not None:
+            found[moment] = PageMap.unpacked(content, path).by_kind()
+    return found
 
 
 def _table(types: Counter[tuple[int, int]]) -> dict[str, list[int]]:

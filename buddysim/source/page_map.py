@@ -112,6 +112,10 @@ class PageMap:
         """Pages of a span that have any bit of ``kind``.  O(pages)."""
         return self.mask(kind, start, end).count(1)
 
+    def by_kind(self) -> dict[str, int]:
+        """Pages with each bit of :class:`PageKind`, by its name in lower case.  O(pages)."""
+        return {str(kind.name).lower(): self.count(kind) for kind in PageKind}
+
     def runs(self, kind: PageKind, start: int, end: int) -> Iterator[tuple[int, int]]:
         """(first pfn, end pfn) of maximal runs of pages with any bit of ``kind``."""
         for match in re.finditer(b"\x01+", self.mask(kind, start, end)):

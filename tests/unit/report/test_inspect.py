@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from buddysim.report.inspect import context_name, inspect_trace
+from buddysim.source.event import EventBatch, Tables, TraceMeta
 from buddysim.source.open import open_trace
+from buddysim.source.pack import PackedWriter
+from buddysim.source.page_map import PageKind, PageMap
 from buddysim.source.stream import open_stream
 
 FILES = [
@@ -58,3 +61,22 @@ def test_context_is_named_by_its_strictest_bit() -> None:
     assert [context_name(bits) for bits in (0, 1, 2, 9, 17, 49, 64)] == [
         "process", "atomic", "atomic", "softirq", "hardirq", "nmi", "unknown",
     ]  # fmt: skip
+
+
+def test_what_a_packed_trace_keeps_is_told(tmp_path: Path) -> None:
+    free, lru = int(PageKind.FREE), int(PageKind.LRU | PageKind.MAPPED)
+    path = str(tmp_path / "x.bst")
+    batch = EventBatch()
+    batch.append(0, time_ns=1, pfn=5)
+    meta = TraceMeta("x.txt", "ftrace")
+    with PackedWriter(path) as writer:
+        writer.begin(meta)
+        writer.snapshot("zoneinfo.before.txt", b"Node 0\n")
+        writer.snapshot("kpageflags.before.map", PageMap(bytes([free] * 7 + [lru, 0])).packed())
+        writer.rows(batch, Tables())
+        writer.finish(meta, Tables())
+    found = inspect_trace(open_trace(path))
+    assert found.kept == ["kpageflags.before.map", "zoneinfo.before.txt"]
+    told = {kind: pages for kind, pages in found.pages_by_kind["before"].items() if pages}
+    assert told == {"free": 7, "lru": 1, "mapped": 1}
+    assert "after" not in found.pages_by_kind
