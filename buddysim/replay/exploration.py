@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -18,11 +18,18 @@ __all__ = [
     "Coverage",
     "Exploration",
     "ExploreOptions",
+    "Judge",
     "Point",
+    "Progress",
     "choose_points",
 ]
 
 SCHEDULES = ("transient", "persistent")
+
+Judge = Callable[[RunResult], Any]
+"""Turns a finished run into something that pickles; may run in a process of its own."""
+Progress = Callable[[int, int], None]
+"""Told (runs done, runs in all)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +79,8 @@ class Attempt:
     followed: int = 0
     """Operations after the failure."""
     end: str = ""
-    """``converged at once`` (when the call ended), ``converged``, ``horizon``, ``end`` of the
-    scenario, or ``equal`` to an earlier failure."""
+    """``converged at once`` (when the call ended), ``converged``, ``joined`` an earlier failure's
+    run, ``horizon``, ``end`` of the scenario, or ``equal`` to an earlier failure."""
     trouble: str = ""
     """Why there is no verdict."""
 

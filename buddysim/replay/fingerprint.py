@@ -1,7 +1,9 @@
 """Everything a Python scenario can see of its own past, as one digest.
 
-Two runs that are in the same place with equal fingerprints go on alike, as far as the callers are
-concerned.  What cannot be read reliably gives no fingerprint at all.
+Two runs with equal fingerprints go on alike, as far as the callers are concerned: the digest has
+who is due when, the frames of waiting calls, globals, and the memory that these can reach.  Of
+memory that nobody can reach any more only the amount could matter, and it does where it is more
+than the run could spare.  What cannot be read reliably gives no fingerprint at all.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from hashlib import blake2b
 from inspect import isgeneratorfunction
 from types import BuiltinFunctionType, CodeType, FunctionType, GeneratorType, ModuleType
@@ -19,9 +22,10 @@ from buddysim.caller.handle import Handle
 from buddysim.replay.mm_api import KmemCache, Mm
 from buddysim.replay.schedule import Schedule, Task
 
-__all__ = ["CALLS_AHEAD", "fingerprint", "start_print"]
+__all__ = ["CALLS_AHEAD", "Eyes", "start_print"]
 
-_NODES = 600
+_NODES = 4000
+"""Objects looked at before the state counts as too large to compare."""
 CALLS_AHEAD = 8
 """Calls of a caller still to come that make a difference to one call of another."""
 _PLAIN = (int, float, str, bytes, bool, type(None), complex)
@@ -31,17 +35,32 @@ class _Opaque(Exception):
     """Something whose state cannot be read, or too much of it."""
 
 
-def fingerprint(schedule: Schedule) -> bytes | None:
-    """Digest of the scenario's globals, waiting calls and held pages; None when not readable.
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """How closely a scenario's state is looked at."""
 
-    O(objects reachable), at most some hundred.
-    """
-    walk = _Walk(schedule)
-    try:
-        parts = list(walk.everything())
-    except (_Opaque, RecursionError):
-        return None
-    return blake2b(repr(parts).encode(), digest_size=16).digest()
+    spare: int = 0
+    """Pages that may be lost without any request noticing."""
+    machine: bool = False
+    """Free memory counts too: where requests fail without being made to."""
+
+    def look(self, schedule: Schedule) -> bytes | None:
+        """Digest of globals, waiting calls and held memory; None when not readable.
+
+        O(objects reachable), at most some thousand.
+        """
+        walk = _Walk(schedule)
+        try:
+            parts = list(walk.everything())
+        except (_Opaque, RecursionError):
+            return None
+        stage = schedule.stage
+        lost = sum(stage.run.loop.live_pages) - walk.reached_pages
+        parts.append(lost if lost > self.spare else 0)
+        if self.machine or stage.looked_around:
+            for zone in stage.run.machine.zones:
+                parts += [zone.free, zone.free_pcp, *zone.nr_free]
+        return blake2b(repr(parts).encode(), digest_size=16).digest()
 
 
 def start_print(schedule: Schedule, task: Task) -> bytes | None:
@@ -92,15 +111,23 @@ class _Walk:
         self.seen: dict[int, int] = {}
         self.alive: list[object] = []
         self.nodes = 0
+        self.reached_pages = 0
+        """Live pages behind the handles met."""
 
     def everything(self) -> Iterator[object]:
-        stage = self.schedule.stage
-        yield list(stage.run.loop.live_pages)
         for task in sorted(self.schedule.heap):
             yield task.time_ns, task.priority, task.spec.name, task.left
-            if task.body is not None:
-                yield self.value(task.body)
+            yield from self._waiting(task)
         yield from self.globals_of(None)
+
+    def _waiting(self, task: Task) -> Iterator[object]:
+        """The frame of a call that waits, and what is on the books about its failures."""
+        if task.body is None or task.act is None:
+            return
+        yield self.value(task.body)
+        act, episodes = task.act, self.schedule.stage.facts.episodes
+        yield act.retrying >= 0, [word for word, _since in act.sections]
+        yield [episodes[number].line for number in (*act.pending, *act.episodes[-1:])]
 
     def heap(self) -> Iterator[object]:
         """Who is due when, relative to now."""
@@ -108,8 +135,7 @@ class _Walk:
         for task in sorted(self.schedule.heap):
             left = min(task.left, CALLS_AHEAD)
             yield task.time_ns - now, task.priority, task.spec.name, left
-            if task.body is not None:
-                yield self.value(task.body)
+            yield from self._waiting(task)
 
     def globals_of(self, names: set[str] | None) -> Iterator[object]:
         """The scenario's globals: those named, or all."""
@@ -138,7 +164,9 @@ class _Walk:
 
     def _structure(self, each: Any) -> object:
         if isinstance(each, Handle):
-            return "handle", each.order, self.held[each.serial].freed is None
+            held = self.held[each.serial]
+            self.reached_pages += held.nr_pages if held.freed is None else 0
+            return "handle", each.order, held.freed is None
         if isinstance(each, (list, tuple, deque)):
             return type(each).__name__, [self.value(item) for item in each]
         if isinstance(each, dict):
