@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -77,7 +78,7 @@ def test_a_recording_starts_where_the_machine_was(
     out = tmp_path / "x.bst"
     assert main(["record", "-o", str(out), "--", sys.executable, "-c", WORK]) == 0
     told = capfd.readouterr().err
-    assert "overhead: snapshots took" in told
+    assert re.search(r"overhead: about \d+\.\d\d s of cpu time for the events, 0.7 us each", told)
     if "/proc/kpageflags" in told:
         pytest.skip("/proc/kpageflags may not be read here")
     kept = PackedTrace(str(out)).snapshots()
