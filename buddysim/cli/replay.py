@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -20,6 +21,29 @@ if TYPE_CHECKING:
 
 __all__ = ["replay", "run_trace"]
 
+_FromReportOption = Annotated[
+    Path | None,
+    typer.Option(metavar="LOG", help="Start from the state of a kernel log's failure report."),
+]
+_HtmlOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Also write a self-contained HTML page.")
+]
+_SvgOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Also write the terminal report as SVG.")
+]
+_WhatIfOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KNOB",
+        help="Which value leaves no failure? min_free_kbytes, mem (each also =LOW..HIGH), or "
+        "order[:CALLER_GLOB]: single pages instead of larger blocks.",
+    ),
+]
+_JobsOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Runs of --what-if at the same time. [default: cpus]"),
+]
+
 
 def replay(
     trace: Annotated[str, typer.Argument(metavar="TRACE", help="A recording or a script.")],
@@ -35,17 +59,12 @@ def replay(
     caller_by: options.CallerByOption = "function",
     callers: options.CallersOption = None,
     fail_on: options.FailOnOption = "error",
-    from_report: Annotated[
-        Path | None,
-        typer.Option(metavar="LOG", help="Start from the state of a kernel log's failure report."),
-    ] = None,
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write a self-contained HTML page.")
-    ] = None,
-    svg: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write the terminal report as SVG.")
-    ] = None,
+    from_report: _FromReportOption = None,
+    html: _HtmlOption = None,
+    svg: _SvgOption = None,
     live: Annotated[bool, typer.Option("--live", help="Play it back on the screen.")] = False,
+    what_if: _WhatIfOption = None,
+    jobs: _JobsOption = None,
     output_format: options.FormatOption = None,
     output: options.OutputOption = None,
     quiet: options.QuietOption = False,
@@ -79,6 +98,11 @@ def replay(
     )
     if from_report is not None:
         config = _from_report(config, from_report)
+    if what_if is not None:
+        _alone(what_if, html=html, svg=svg, live=live, fail_on=fail_on != "error")
+        return _what_if(trace, what_if, config, jobs, shape, output, quiet=quiet)
+    if jobs is not None:
+        raise ConfigError("--jobs without --what-if", expected="both, or neither")
     if live:
         from buddysim.present.tui.run import run_live
 
@@ -100,6 +124,32 @@ def run_trace(
     opened = open_trace(trace, profile=config.profile, caller_by=cast("CallerBy", config.caller_by))
     with rows_progress(f"replaying {Path(trace).name}", quiet=quiet) as progress:
         return replay_trace(opened, config, progress, watcher=film)
+
+
+def _alone(what_if: str, **others: object) -> None:
+    """Raises ConfigError for options that a curve has no use for."""
+    for name, value in others.items():
+        if value:
+            option = name.replace("_", "-")
+            raise ConfigError(
+                f"--{option} together with --what-if {what_if}", expected="one of them"
+            )
+
+
+def _what_if(
+    trace: str,
+    text: str,
+    config: ReplayConfig,
+    jobs: int | None,
+    shape: str,
+    output: Path | None,
+    *,
+    quiet: bool,
+) -> int:
+    from buddysim.cli._what_if import what_if
+
+    jobs = jobs or len(os.sched_getaffinity(0))
+    return what_if(trace, text, config, jobs=jobs, shape=shape, output=output, quiet=quiet)
 
 
 def _from_report(config: ReplayConfig, log: Path) -> ReplayConfig:
