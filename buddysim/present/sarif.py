@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from buddysim.findings.registry import RULES
 
@@ -25,7 +27,6 @@ def sarif_text(report: Row) -> str:
             }
         },
         "results": [_result(finding) for finding in report["findings"]],
-        "columnKind": "unicodeCodePoints",
     }
     document = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
@@ -53,6 +54,7 @@ def _result(finding: Row) -> dict[str, Any]:
         "ruleId": finding["code"],
         "level": finding["severity"],
         "message": {"text": f"{finding['caller']}: {finding['message']} [{finding['origin']}]"},
+        "partialFingerprints": {"callerAndCode/v1": f"{finding['caller']}/{finding['code']}"},
         "properties": {
             "caller": finding["caller"],
             "origin": finding["origin"],
@@ -72,8 +74,15 @@ def _result(finding: Row) -> dict[str, Any]:
 def _location(path: str, entry: Row) -> dict[str, Any]:
     return {
         "physicalLocation": {
-            "artifactLocation": {"uri": path.replace("\\", "/").replace(" ", "%20")},
+            "artifactLocation": {"uri": _uri(path)},
             "region": {"startLine": max(entry["line"], 1)},
         },
         "message": {"text": entry["what"]},
     }
+
+
+def _uri(path: str) -> str:
+    """Relative to the working folder, as code hosts want it; else an absolute file URI."""
+    whole = Path(path).absolute()
+    here = Path.cwd()
+    return quote(whole.relative_to(here).as_posix()) if here in whole.parents else whole.as_uri()
