@@ -76,24 +76,37 @@ class Instance:
         self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Instance:
+        # The guard comes first: there is no moment in which a kill would leave the instance.
+        self._guard = self._started_guard()
         try:
             self.path.mkdir()
-        except FileExistsError:
-            raise ConfigError(f"{self.path} exists", hint="another recording is running") from None
         except OSError as error:
+            self._dismiss_guard()
+            if isinstance(error, FileExistsError):
+                hint = f"a recording left it behind, or runs: rmdir {self.path}"
+                raise ConfigError(f"{self.path} exists", hint=hint) from None
             raise ConfigError(
                 f"cannot make {self.path}: {error.strerror}",
                 hint="is the kernel locked down (cat /sys/kernel/security/lockdown)?",
             ) from None
+        return self
+
+    def _started_guard(self) -> subprocess.Popen[bytes] | None:
         with suppress(OSError):
-            self._guard = subprocess.Popen(
+            return subprocess.Popen(
                 ["sh", "-c", _GUARD, str(self.path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        return self
+        return None
+
+    def _dismiss_guard(self) -> None:
+        """The folder is not ours: nobody shall remove it."""
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard.communicate()
 
     def __exit__(self, *details: object) -> None:
         self.write("tracing_on", "0", required=False)

@@ -204,6 +204,26 @@ def test_a_killed_recorder_leaves_no_instance(
     assert not (tmp_path / "x.bst").exists()
 
 
+def test_a_recorder_killed_at_any_moment_leaves_no_instance(root: Path, tmp_path: Path) -> None:
+    held = instances(root)
+    process = start(["--duration", "60s", "--buffer", "512K"], tmp_path / "x.bst")
+    wait_for(lambda: bool(instances(root) - held))
+    process.kill()
+    process.wait(timeout=20)
+    wait_for(lambda: instances(root) <= held)
+
+
+def test_an_instance_of_somebody_else_is_left_alone(root: Path) -> None:
+    path = root / "instances" / "buddysim-test-foreign"
+    path.mkdir()
+    try:
+        with pytest.raises(ConfigError, match="exists"), tracefs.Instance(root, path.name):
+            pass
+        assert path.is_dir()
+    finally:
+        path.rmdir()
+
+
 def children(parent: int, word: bytes) -> list[int]:
     """Processes started by ``parent`` whose command line ends in ``word``."""
     pids = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()
