@@ -21,6 +21,7 @@ TO_CYTHONIZE: tuple[str, ...] = (
     "buddysim/mm/free_area.py",
     "buddysim/mm/fallback.py",
     "buddysim/mm/pcp.py",
+    "buddysim/mm/told.py",
     "buddysim/mm/zone.py",
     "buddysim/mm/zone_mark.py",
     "buddysim/mm/page_allocator.py",

@@ -7,7 +7,9 @@ cdef int _PREV_FREE_HIGH_ORDER, _FREE_HIGH_BATCH, _SCALE_MAX, _PCP_HEAD, _NR_PCP
 
 
 cdef class PcpArea(FallbackArea):
+    cdef public bint pcp_told
     cdef public long long drain_count
+    cdef public int[::1] pcp_due
 
     @cython.locals(
         base=cython.int, high_min=cython.int, high_max=cython.int, high=cython.int,
@@ -27,7 +29,7 @@ cdef class PcpArea(FallbackArea):
     @cython.locals(count=cython.int)
     cpdef void drain_pages(self, int cpu) noexcept
     cpdef bint above_high_mark(self) noexcept
-    @cython.locals(want=cython.int, got=cython.int, index=cython.int)
+    @cython.locals(want=cython.int, got=cython.int, index=cython.int, due=cython.int)
     cdef inline void refill(
         self, int cpu, int order, int migratetype, int alloc_flags, int head
     ) noexcept

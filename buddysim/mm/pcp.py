@@ -6,6 +6,8 @@ mark, 6.1), ``dynamic`` (6.7+).  Hot and compiled; see the sibling ``.pxd``.
 
 from __future__ import annotations
 
+from array import array
+
 from buddysim.mm.fallback import FallbackArea
 from buddysim.mm.free_area import (
     PCP_BATCH_SCALE_MAX,
@@ -39,6 +41,10 @@ class PcpArea(FallbackArea):
     def __init__(self, start_pfn: int, nr_pages: int, pageblock_order: int, nr_cpus: int) -> None:
         super().__init__(start_pfn, nr_pages, pageblock_order, nr_cpus)
         self.drain_count = 0
+        self.pcp_told = False
+        """A recording tells when blocks move between pcp and buddy lists; see ``pcp_due``."""
+        self.pcp_due = array("i", bytes(4 * nr_cpus * _NR_PCP_LISTS))
+        """By cpu and list: blocks that the recording refilled and this zone has not yet."""
 
     def nr_pcp_alloc(self, cpu: int, order: int) -> int:
         """Blocks to refill with, updating high and alloc_factor (fact sheet 7.3)."""
@@ -64,6 +70,10 @@ class PcpArea(FallbackArea):
     def refill(self, cpu: int, order: int, migratetype: int, alloc_flags: int, head: int) -> None:
         """Move blocks from the buddy lists to the tail of an empty pcp list."""
         want = self.nr_pcp_alloc(cpu, order)
+        due = 0
+        if self.pcp_told:
+            due = cpu * _NR_PCP_LISTS + self.pindex_of(order, migratetype)
+            want = max(self.pcp_due[due], 1)
         got = 0
         self.mode = 0
         while got < want:
@@ -73,6 +83,8 @@ class PcpArea(FallbackArea):
             self.list_append(index, head, _PCP_HEAD - order)
             got += 1
         self.pcp_count[cpu] += got << order
+        if self.pcp_told:
+            self.pcp_due[due] -= got
 
     def pop_refilled(
         self, cpu: int, order: int, migratetype: int, alloc_flags: int, head: int
@@ -186,7 +198,12 @@ class PcpArea(FallbackArea):
         self.free_pcppages_bulk(cpu, count, pindex)
 
     def free_pcppages_bulk(self, cpu: int, count: int, pindex: int) -> None:
-        """Release ``count`` pages: this list first, then round robin, oldest pages first."""
+        """Release ``count`` pages: this list first, then round robin, oldest pages first.
+
+        Where a recording tells of drains, nothing moves.
+        """
+        if self.pcp_told:
+            return
         count = min(count, self.pcp_count[cpu])
         pindex -= 1
         while count > 0:
@@ -230,7 +247,9 @@ class PcpArea(FallbackArea):
         self.drain_count += 1
 
     def drain_pages(self, cpu: int) -> None:
-        """Empty one cpu's lists (fact sheet 7.6)."""
+        """Empty one cpu's lists (fact sheet 7.6), unless a recording tells of drains."""
+        if self.pcp_told:
+            return
         self.cpu = cpu
         while self.pcp_count[cpu] > 0:
             count = self.pcp_count[cpu]

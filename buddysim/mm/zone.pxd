@@ -1,6 +1,6 @@
 cimport cython
 
-from buddysim.mm.pcp cimport PcpArea
+from buddysim.mm.told cimport ToldArea
 
 cdef int _RULE_LOOP, _RULE_LOOP_CMA, _RULE_LIST, _RULE_LIST_OOM, _RULE_MIN_RESERVE
 cdef int _RULE_FREE_HIGHATOMIC
@@ -12,7 +12,7 @@ cdef int _HIGHATOMIC, _MOVABLE, _CMA_TYPE, _PCP_HEAD, _CLASS_MOVABLE, _PCP_DYNAM
 
 
 @cython.final
-cdef class Zone(PcpArea):
+cdef class Zone(ToldArea):
     cdef public str name
     cdef public int node, zone_index, watermark_rule
     cdef public long long start_pfn, end_pfn, spanned, present, mark_promo, pgalloc

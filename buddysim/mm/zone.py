@@ -17,7 +17,7 @@ from buddysim.mm.fallback import (
     ALLOC_NON_BLOCK,
     ALLOC_OOM,
 )
-from buddysim.mm.pcp import PcpArea
+from buddysim.mm.told import ToldArea
 
 __all__ = ["WATERMARK_RULES", "Zone"]
 
@@ -59,7 +59,7 @@ _CLASS_MOVABLE = 4
 _PCP_DYNAMIC = 2
 
 
-class Zone(PcpArea):
+class Zone(ToldArea):
     """A zone of one node.
 
     ``class_index`` arguments are zone indexes: 0 DMA, 1 DMA32, 2 Normal, 3 HighMem, 4 Movable.
