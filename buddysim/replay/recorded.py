@@ -12,7 +12,9 @@ from buddysim.replay.failure import explain_unasked
 from buddysim.replay.ledger import NOWHERE, caller_of, order_of, sim_pfn_of
 from buddysim.replay.outcome import FirstSeen
 from buddysim.replay.reaction import Reactions
+from buddysim.replay.recorded_migration import MIGRATED
 from buddysim.replay.run import RESULT_FAILED, RESULT_IGNORED, Asked, Site
+from buddysim.replay.steering import Steering
 from buddysim.source.event import EventBatch, EventKind
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["RecordedRows"]
 
 _ALLOC = int(EventKind.ALLOC)
+_FREE = int(EventKind.FREE)
 _KSWAPD_WAKE = int(EventKind.KSWAPD_WAKE)
 _KSWAPD = frozenset({_KSWAPD_WAKE, int(EventKind.KSWAPD_SLEEP)})
 _EXTFRAG = int(EventKind.EXTFRAG)
@@ -28,22 +31,34 @@ _SLAB = frozenset({int(EventKind.KMALLOC), int(EventKind.KMEM_CACHE_ALLOC)})
 _WORTH_DRAINING = 64
 _WAIT = int(Gfp.DIRECT_RECLAIM)
 _MEMALLOC = int(Gfp.MEMALLOC)
+_NOMEMALLOC = int(Gfp.NOMEMALLOC)
+_NORETRY = int(Gfp.NORETRY)
 
 
 class RecordedRows:
     """Carries out one row after the other that the inner loop left alone."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, steered: bool = False) -> None:
+        """``steered``: in model placement follow what the recorded kernel did besides placing
+        pages; whoever asks for it tells of each batch (:meth:`prepare`)."""
         self._run = run
         self._recorded = run.config.placement == "recorded"
         self._counts = run.result.reconciled
         self.reactions = Reactions(run)
+        self.steering = Steering(run) if steered and not self._recorded else None
         self._pieces: set[int] = set()
         """Keys of blocks that are what remains of a larger one."""
 
+    def prepare(self, batch: EventBatch) -> None:
+        """Told of each batch before its first row."""
+        if self.steering is not None:
+            self.steering.prepare(batch)
+
     def row(self, batch: EventBatch, row: int) -> None:
-        """One allocation or free, or what kswapd did."""
+        """One allocation or free, or what the recorded kernel did besides."""
         kind = batch.kind[row]
+        if self.steering is not None and self.steering.row(batch, row):
+            return
         if kind == _ALLOC:
             self._alloc(batch, row)
         elif kind in _SLAB:
@@ -52,7 +67,7 @@ class RecordedRows:
             self._extfrag(batch, row)
         elif kind in _KSWAPD:
             self._kswapd(awake=kind == _KSWAPD_WAKE)
-        else:
+        elif kind == _FREE:
             self._free(batch, row)
 
     def _kswapd(self, *, awake: bool) -> None:
@@ -65,6 +80,8 @@ class RecordedRows:
 
     def _extfrag(self, batch: EventBatch, row: int) -> None:
         """A recorded fallback; one of whole pageblocks mixes nothing."""
+        if self.steering is not None:
+            self.steering.extfrag(batch, row)
         if batch.aux[row] & 0xFF < self._run.machine.spec.pageblock_order:
             stats = self._run.tally.of(batch.caller[row])
             stats.extfrag += 1
@@ -81,12 +98,12 @@ class RecordedRows:
         site = _site(batch, row)
         pfn = batch.pfn[row]
         if pfn < 0:
-            self._observed_failure(site)
+            self._observed_failure(batch, row, site)
             return
         if pfn in run.ledger.live:
             self._count("alloc_live")
             self._release(pfn, site.cpu)
-        asked = self._take(site, pfn) if self._recorded else self._place(site)
+        asked = self._take(site, pfn) if self._recorded else self._place(batch, row, site)
         if asked.failure is not None:
             run.loop.results.append(RESULT_FAILED[asked.failure.origin])
             self.reactions.settle(site, pfn, asked.failure)
@@ -94,25 +111,46 @@ class RecordedRows:
         run.loop.results.append(asked.pfn if asked.pfn != NOWHERE else RESULT_IGNORED)
         run.ledger.add(pfn, asked.pfn, site.caller, site.order)
 
-    def _place(self, site: Site) -> Asked:
+    def _place(self, batch: EventBatch, row: int, site: Site) -> Asked:
         """Model placement: the model picks the pages."""
         run = self._run
         number = run.arrive(site)
         injected = run.inject(site, number)
         if injected is not None:
             return injected
-        request = site.request()
-        pfn = run.machine.alloc_pages(site.order, site.gfp, cpu=site.cpu, request=request)
-        waited = pfn < 0 and bool(site.gfp & _WAIT)
-        if waited:
-            pfn = self._wait(request)
+        request, refused = self._steered(batch, row, site)
+        pfn, waited, told = -1, False, refused is not None
+        if refused is None:
+            pfn = run.machine.alloc_pages(site.order, site.gfp, request=request)
+            refused = run.machine.last_failure
+        if pfn < 0 and self.steering is not None:
+            self.steering.granted(request, batch.pfn[row])
+        if pfn < 0 and self._may_wait(request, told=told):
+            pfn, waited = self._wait(request), True
         run.attribute_extfrag(site.caller, site.seen)
         if pfn < 0:
-            refused = run.machine.last_failure
             assert refused is not None
             return run.refuse(site, refused, "natural", number)
         run.granted(site, pfn, waited=waited)
         return Asked(pfn)
+
+    def _steered(self, batch: EventBatch, row: int, site: Site) -> tuple[Request, Failure | None]:
+        if self.steering is None:
+            return site.request(), None
+        return self.steering.request(batch, row, site)
+
+    def _may_wait(self, request: Request, *, told: bool) -> bool:
+        """May a request that the model refuses have slept until there was memory (5.5)?
+
+        One that gives up after a single round may not, where that round is recorded (``told``) or
+        the kernel's free counts are known.
+        """
+        gfp = request.gfp
+        if not gfp & _WAIT:
+            return False
+        if not told and (self.steering is None or not self.steering.traffic.active):
+            return True
+        return not (request.memalloc_task or gfp & _NORETRY)
 
     def _wait(self, request: Request) -> int:
         """The recorded request slept until it worked, by means that a recording does not show.
@@ -122,12 +160,15 @@ class RecordedRows:
         """
         machine = self._run.machine
         self._count("waited_for_memory")
-        if any(zone.free_pcp >= _WORTH_DRAINING for zone in machine.zones):
+        pfn = -1
+        if self.steering is not None:
+            pfn = machine.alloc_pages(request.order, request.gfp, request=request)
+        elif any(zone.free_pcp >= _WORTH_DRAINING for zone in machine.zones):
             machine.drain_all_pages()
             pfn = machine.allocator.alloc_fast(request.order, request.gfp, request.cpu, 0)
-            if pfn >= 0:
-                return pfn
-        request.gfp |= _MEMALLOC
+        if pfn >= 0:
+            return pfn
+        request.gfp = request.gfp & ~_NOMEMALLOC | _MEMALLOC
         return machine.alloc_slow(request)
 
     def _take(self, site: Site, pfn: int) -> Asked:
@@ -144,20 +185,23 @@ class RecordedRows:
         run.granted(site, pfn)
         return Asked(pfn if taken >= 0 else NOWHERE)
 
-    def _observed_failure(self, site: Site) -> None:
-        """The recording says NULL.  The model is asked why, and keeps nothing."""
+    def _observed_failure(self, batch: EventBatch, row: int, site: Site) -> None:
+        """The recording says NULL.  The model is asked as ever, and keeps nothing."""
         run = self._run
         number = run.arrive(site)
-        failure = explain_unasked(run, site.request())
-        if not self._recorded and self._ask_in_vain(site):
+        request, refused = self._steered(batch, row, site)
+        failure = refused or explain_unasked(run, site.request())
+        if refused is None and not self._recorded and self._ask_in_vain(site, request):
             failure = replace(failure, cause=_cause_at_the_marks(failure, run.machine))
+            if self.steering is not None:
+                self.steering.refused(request)
         run.refuse(site, failure, "observed", number)
         run.loop.results.append(RESULT_FAILED["observed"])
 
-    def _ask_in_vain(self, site: Site) -> bool:
+    def _ask_in_vain(self, site: Site, request: Request) -> bool:
         """Let the slow path do its side effects; did it find a page, which goes back at once?"""
         machine = self._run.machine
-        pfn = machine.alloc_pages(site.order, site.gfp, cpu=site.cpu, request=site.request())
+        pfn = machine.alloc_pages(site.order, site.gfp, request=request)
         if pfn >= 0:
             self._count("failed_but_model_has_page")
             machine.free_pages(pfn, site.order, site.cpu)
@@ -169,6 +213,10 @@ class RecordedRows:
         pfn, order, cpu = batch.pfn[row], batch.order[row], batch.cpu[row]
         run.machine.clock_ns = max(run.machine.clock_ns, batch.time_ns[row])
         run.loop.freed += 1
+        if self.steering is not None:
+            self.steering.freed(pfn, order)
+            if batch.handle[row] == MIGRATED and self._moved_away(pfn, order, cpu):
+                return
         head = run.ledger.covering(pfn)
         if head < 0:
             self._free_unknown(pfn, order, cpu)
@@ -180,6 +228,22 @@ class RecordedRows:
             self._free_larger(pfn, order, cpu)
             return
         run.loop.results.append(self._release(pfn, cpu))
+
+    def _moved_away(self, pfn: int, order: int, cpu: int) -> bool:
+        """A free in the course of compaction; True when it was of a target not needed."""
+        assert self.steering is not None
+        run, migration = self._run, self.steering.migration
+        target = migration.taken(pfn, order)
+        if target < 0:
+            return False
+        head = run.ledger.covering(pfn)
+        if head >= 0 or run.ledger.is_background(pfn, order):
+            caller = caller_of(run.ledger.live[head]) if head >= 0 else 0
+            migration.keep(target, pfn, order, caller)
+            return False
+        run.machine.free_pages(target, order, cpu)
+        run.loop.results.append(RESULT_IGNORED)
+        return True
 
     def _split(self, head: int, piece: int, order: int) -> None:
         """Cut a block of which a part is freed; one block counts once."""
@@ -215,6 +279,10 @@ class RecordedRows:
         if ledger.is_background(pfn, order):
             run.machine.free_pages(pfn, order, cpu)
             run.loop.results.append(pfn)
+            return
+        key = self.steering.migration.give_back(pfn, order) if self.steering else -1
+        if key >= 0:
+            run.loop.results.append(self._release(key, cpu))
             return
         self._counts["free_of_free_pages"] = self._counts.get("free_of_free_pages", 0) + (
             1 << order

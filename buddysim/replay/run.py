@@ -6,6 +6,7 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 from buddysim.fault.plan import FaultDecision, FaultPlan
+from buddysim.kernel.constants import MAX_PAGE_ORDER
 from buddysim.kernel.gfp_table import Gfp
 from buddysim.mm.machine import Machine
 from buddysim.mm.request import Failure, Request
@@ -119,6 +120,8 @@ class Run:
         self.loop = LoopState(self.machine.allocator, self.ledger.live, self.ledger.first)
         self.tally = Tally(self.tables, self.loop)
         self.holders = HolderWatch(self)
+        self.extfrag_orders = [0] * (MAX_PAGE_ORDER + 1)
+        """The model's pageblock fallbacks so far, by order of the block found."""
 
     def beside(self) -> Run:
         """A run on the same machine and the same live blocks, with books of its own."""
@@ -248,6 +251,8 @@ class Run:
         if not log:
             return
         blocks = self.machine.spec.pageblock_order
+        for entry in log:
+            self.extfrag_orders[entry[2]] += 1
         mixing = sum(1 for entry in log if entry[2] < blocks)
         log.clear()
         if mixing and self.result.story.is_story:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from buddysim.replay.verify_prediction import Prediction
 
 __all__ = ["CaseResult", "Differences", "EndState"]
 
@@ -42,6 +45,8 @@ class CaseResult:
     end_state: EndState = field(default_factory=_not_recorded)
     notes: tuple[str, ...] = ()
     """What was taken from the recording instead of predicted, and what was not compared."""
+    prediction: Prediction | None = None
+    """Of system-wide traces: what model placement foresaw."""
 
     @property
     def exact(self) -> bool:

@@ -16,12 +16,13 @@ from pathlib import Path
 
 from buddysim.errors import TraceError
 from buddysim.mm.machine import Machine
-from buddysim.replay.config import Placement, ReplayConfig
+from buddysim.replay.config import ReplayConfig
 from buddysim.replay.engine import replay
 from buddysim.replay.outcome import RunResult
 from buddysim.replay.snapshot import spec_from_snapshot
 from buddysim.replay.verify_case import CaseResult, EndState
-from buddysim.source.event import EventBatch, EventKind
+from buddysim.replay.verify_prediction import foresee, sentences
+from buddysim.source.event import EventBatch
 from buddysim.source.open import open_trace
 from buddysim.source.oracle import Snapshot, read_snapshots
 
@@ -68,16 +69,16 @@ def check_ftrace(folder: Path) -> CaseResult:
     snapshots, x86 = read_snapshots(folder)
     if trace is None or len(snapshots) < 2:
         raise TraceError("no trace with two snapshots", path=str(folder))
-    recorded = _replayed(trace, snapshots[0], x86, "recorded")
-    model = _replayed(trace, snapshots[0], x86, "model")
+    recorded = _replayed(trace, snapshots[0], x86=x86)
     end = snapshots[-1]
+    foreseen = foresee(trace, snapshots[0], end, x86=x86)
     surplus, missing = _against_kernel(recorded.machine, end)
     known = _known_surplus(folder, recorded.run, snapshots)
     in_use = recorded.run.reconciled.get("taken_in_use", 0)
     notes = [
         f"recorded placement: {in_use} pages handed out twice, {missing} missing at the end, "
         f"surplus {surplus}" + (f" of which {known} known" if known is not None else ""),
-        *_predictions(model, end),
+        *sentences(foreseen),
     ]
     first = None
     if in_use or missing:
@@ -90,15 +91,16 @@ def check_ftrace(folder: Path) -> CaseResult:
         first_divergence=first,
         end_state=EndState(None, None, None, missing == 0),
         notes=tuple(notes),
+        prediction=foreseen,
     )
 
 
-def _replayed(trace: Path, start: Snapshot, x86: bool, placement: Placement) -> _Replayed:
+def _replayed(trace: Path, start: Snapshot, *, x86: bool) -> _Replayed:
     keeper = _Keeper()
     config = ReplayConfig(
         machine_spec=spec_from_snapshot(start, "6.12", x86=x86),
         profile="6.12",
-        placement=placement,
+        placement="recorded",
         warn="silent",
     )
     run = replay(open_trace(str(trace), profile="6.12"), config, watcher=keeper)
@@ -157,34 +159,3 @@ def _counters(folder: Path, snapshots: list[Snapshot], at: str) -> dict[str, int
         return {}
     pairs = (line.split() for line in path.read_text(encoding="utf-8").splitlines())
     return {words[0]: int(words[1]) for words in pairs if len(words) == 2}
-
-
-def _predictions(model: _Replayed, end: Snapshot) -> Iterator[str]:
-    """What the model foresaw, in sentences with numbers."""
-    run = model.run
-    totals = run.totals
-    granted = run.reconciled.get("failed_but_model_has_page", 0)
-    both = totals.failed_observed - granted
-    yield (
-        f"model placement: failures predicted {totals.failed_natural + both}, observed "
-        f"{totals.failed_observed}, both {both}"
-    )
-    kernel = _blocks(end)
-    ours = [sum(zone.nr_free[order] for zone in model.machine.zones) for order in range(11)]
-    free = [sum(count << order for order, count in enumerate(row)) for row in (kernel, ours)]
-    yield f"free at the end {free[0]} pages {kernel}, model {free[1]} pages {ours}"
-    extfrag = sum(zone.extfrag_count for zone in model.machine.zones)
-    drains = sum(zone.drain_count for zone in model.machine.zones)
-    kinds = run.events_by_kind
-    yield (
-        f"extfrag events {kinds.get(EventKind.EXTFRAG, 0)}, model {extfrag}; "
-        f"pcpu drains {kinds.get(EventKind.PCPU_DRAIN, 0)}, model {drains}"
-    )
-
-
-def _blocks(snapshot: Snapshot) -> list[int]:
-    counts = [0] * 11
-    for zone in snapshot.zones:
-        for order, _, pfns in zone.free_lists:
-            counts[order] += len(pfns)
-    return counts
