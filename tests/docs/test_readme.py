@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHOWN = re.findall(
     r"<!-- run: width (\d+) -->\n```console\n\$ buddysim (.*?)\n(.*?)\n```", README, re.S
 )
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.S)
+PYTHON = [
+    code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "import pytest" not in code
+]
 _VARIES = re.compile(r" at [\d,]+/s|core\s+(?:compiled|interpreted)")
 
 
@@ -47,6 +52,31 @@ def test_library_examples_run(
     monkeypatch.chdir(ROOT)
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
     capsys.readouterr()
+
+
+def test_the_pytest_example_fails_as_shown(tmp_path: Path) -> None:
+    """Run as a user would, in a process of its own."""
+    found = re.search(
+        r"<!-- pytest: (\S+) -->\n```python\n(.*?)```.*?\$ pytest -q \1\n(.*?)\n```", README, re.S
+    )
+    assert found
+    name, code, shown = found.groups()
+    (tmp_path / name).write_text(code, encoding="utf-8")
+    words = ["-q", "-p", "no:cacheprovider", "-p", "buddysim.pytest_plugin", name]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert shown in done.stdout.replace(f"{tmp_path}/", "")
 
 
 def test_something_is_shown_and_every_verb_and_rule_is_listed() -> None:
