@@ -1,8 +1,9 @@
 """A machine with more memory than it has, everything else as it is.
 
-A machine without past is simply built larger.  One whose start state was recorded gets the further
-pages behind its last zone, all free, as if they had been plugged in: what was in use stays in use.
-Watermarks are computed anew for the larger zone; vm.min_free_kbytes stays.
+A plain machine, as ``--mem`` makes it, is built in another size.  One whose zones or start state
+were recorded or written down gets further pages behind its last zone, all free, as if they had
+been plugged in: what was in use stays in use.  Recorded watermarks are computed anew for the larger
+zone; vm.min_free_kbytes stays.
 """
 
 from __future__ import annotations
@@ -12,38 +13,54 @@ from typing import TypeVar
 
 from buddysim.kernel.constants import MAX_PAGE_ORDER
 from buddysim.kernel.migratetype import MIGRATE_MOVABLE
-from buddysim.mm.spec import MachineSpec, ZoneSpec
+from buddysim.mm.spec import MAX_BYTES, MIN_PAGES, MachineSpec, ZoneSpec
 from buddysim.mm.state import HOLE, ZoneState
 from buddysim.replay.retune import retuned
 from buddysim.units import PAGE_SIZE
 
-__all__ = ["has_past", "resized"]
+__all__ = ["only_grows", "resized", "size_of"]
 
 Key = TypeVar("Key")
 _BLOCK_PAGES = 1 << MAX_PAGE_ORDER
 
 
-def has_past(spec: MachineSpec) -> bool:
-    """Does the start state say which pages are in use?"""
-    return any(zone.state is not None or zone.free_counts is not None for zone in spec.zones)
+def size_of(spec: MachineSpec) -> int:
+    """Bytes of memory; of a plain machine those that ``--mem`` would be given."""
+    end = max(zone.start_pfn + zone.spanned for zone in spec.zones) * PAGE_SIZE
+    if _plain(spec, end) is not None:
+        return end
+    return sum(zone.present or zone.spanned for zone in spec.zones) * PAGE_SIZE
 
 
-def resized(spec: MachineSpec, extra_bytes: int, total_bytes: int) -> MachineSpec:
-    """``spec`` with so much more memory (whole 4 MiB blocks), ``total_bytes`` in all.
+def only_grows(spec: MachineSpec) -> bool:
+    """Is this more than a plain machine, so that nothing can be taken away from it?"""
+    return _plain(spec, size_of(spec)) is None
 
-    Less than it has is possible only without past.  Raises ConfigError for an impossible size.
-    """
+
+def resized(spec: MachineSpec, nr_bytes: int) -> MachineSpec:
+    """``spec`` with ``nr_bytes`` of memory in all, rounded down to whole 4 MiB blocks of difference
+    where it only grows.  Raises ConfigError for an impossible size of a plain machine."""
+    extra_bytes = nr_bytes - size_of(spec)
     if not extra_bytes:
         return spec
-    if not has_past(spec):
-        return MachineSpec.from_mem(
-            total_bytes, profile=spec.profile, ncpus=spec.ncpus, sysctl=spec.sysctl
-        )
+    if not only_grows(spec):
+        plain = MachineSpec.from_mem(nr_bytes, profile=spec.profile)
+        return replace(spec, zones=plain.zones, has_dma32=plain.has_dma32, origin=plain.origin)
     pages = extra_bytes // PAGE_SIZE // _BLOCK_PAGES * _BLOCK_PAGES
     last = max(spec.zones, key=lambda zone: zone.start_pfn + zone.spanned)
     larger = _larger(last, pages, spec.pageblock_order)
     zones = tuple(larger if zone is last else zone for zone in spec.zones)
     return retuned(replace(spec, zones=zones), ("min_free_kbytes",))
+
+
+def _plain(spec: MachineSpec, nr_bytes: int) -> MachineSpec | None:
+    """The plain machine of that size, if ``spec`` has the same zones."""
+    if any(zone.state is not None or zone.free_counts is not None for zone in spec.zones):
+        return None
+    if not MIN_PAGES * PAGE_SIZE <= nr_bytes <= MAX_BYTES:
+        return None
+    plain = MachineSpec.from_mem(nr_bytes, profile=spec.profile)
+    return plain if plain.zones == spec.zones else None
 
 
 def _larger(zone: ZoneSpec, pages: int, pageblock_order: int) -> ZoneSpec:

@@ -11,7 +11,7 @@ from buddysim.errors import ConfigError
 from buddysim.mm.machine import Machine, build_machine
 from buddysim.mm.spec import MIN_PAGES, MachineSpec
 from buddysim.replay.config import ReplayConfig
-from buddysim.replay.enlarge import has_past, resized
+from buddysim.replay.enlarge import only_grows, resized, size_of
 from buddysim.replay.split_orders import split_orders
 from buddysim.replay.start import machine_spec_for
 from buddysim.source.event import CallerBy, EventKind, Trace
@@ -110,8 +110,7 @@ class MinFreeKnob(_Range):
 
 @dataclass(frozen=True)
 class MemoryKnob(_Range):
-    """Memory of the whole machine, in bytes, cpus and sysctls as they are.  A machine whose start
-    state was recorded only grows."""
+    """Memory of the whole machine, in bytes, cpus and sysctls as they are."""
 
     name = "mem_bytes"
     resolution = _MEMORY_STEP
@@ -119,7 +118,7 @@ class MemoryKnob(_Range):
 
     def config(self, base: ReplayConfig, value: int) -> ReplayConfig:
         """With the machine resized."""
-        spec = resized(self.spec, value - self.now, value)
+        spec = resized(self.spec, value)
         return replace(base, machine_spec=spec, sysctl=())
 
 
@@ -184,21 +183,18 @@ def _min_free_knob(text: str, values: str, machine: Machine) -> MinFreeKnob:
 
 
 def _memory_knob(text: str, values: str, spec: MachineSpec) -> MemoryKnob:
-    now = sum(zone.present or zone.spanned for zone in spec.zones) * PAGE_SIZE
-    if not has_past(spec):
-        # Without past its last page tells the size: small holes at the start do not count.
-        now = max(zone.start_pfn + zone.spanned for zone in spec.zones) * PAGE_SIZE
-    low = now if has_past(spec) else max(now // _SHRINK, _LEAST_BYTES)
+    now, grows = size_of(spec), only_grows(spec)
+    low = now if grows else max(now // _SHRINK, _LEAST_BYTES)
     high = min(now * _GROW, max(_MOST_BYTES, now))
     if values:
         low, high = _range(text, values, parse_bytes)
         if low < _LEAST_BYTES or high > _LIMIT_BYTES:
             raise ConfigError(f"--what-if {text}", expected="4M to 1T")
-        if has_past(spec) and low < now:
+        if grows and low < now:
             raise ConfigError(
                 f"--what-if {text}",
                 expected=f"{format_bytes(now)} or more",
-                hint="the recording says which pages are in use",
+                hint="the start state says which pages are in use",
             )
     return MemoryKnob(now, low, high, spec)
 

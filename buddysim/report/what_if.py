@@ -6,7 +6,7 @@ from typing import Any
 
 from buddysim import __version__
 from buddysim.replay.engine import core_build
-from buddysim.replay.enlarge import has_past
+from buddysim.replay.enlarge import only_grows
 from buddysim.replay.sweep import Sweep, Trial
 from buddysim.replay.what_if import MemoryKnob, OrderKnob
 from buddysim.report.build import Report
@@ -116,6 +116,6 @@ def _of_a_recording(found: Sweep) -> list[str]:
 
 
 def _of_memory(knob: MemoryKnob) -> str:
-    if has_past(knob.spec):
+    if only_grows(knob.spec):
         return "memory is added free, behind the last zone; pages that were in use stay in use"
     return "every size is a machine of its own, all its pages free at the start but for @fill"

@@ -8,10 +8,11 @@ import pytest
 
 from buddysim.errors import ConfigError
 from buddysim.mm.machine import build_machine
+from buddysim.mm.spec import MachineSpec
 from buddysim.mm.validate import validate_machine
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.engine import replay
-from buddysim.replay.enlarge import has_past, resized
+from buddysim.replay.enlarge import only_grows, resized, size_of
 from buddysim.replay.split_orders import split_orders
 from buddysim.replay.start import machine_spec_for
 from buddysim.replay.sweep import MAX_RUNS, Sweep, sweep
@@ -181,9 +182,9 @@ def test_a_split_recording_leaves_as_much_behind() -> None:
 @pytest.mark.parametrize("path", [EXACT, COUNTED], ids=["lists", "counts"])
 def test_added_memory_is_free_and_sound(path: str) -> None:
     spec = machine_spec_for(open_trace(path), ReplayConfig())
-    assert has_past(spec)
+    assert only_grows(spec)
     extra = 64 << 20
-    before, after = build_machine(spec), build_machine(resized(spec, extra, 0))
+    before, after = build_machine(spec), build_machine(resized(spec, size_of(spec) + extra))
     validate_machine(after)
     free = [sum(zone.true_free for zone in machine.zones) for machine in (before, after)]
     assert free[1] - free[0] == extra // 4096
@@ -195,11 +196,26 @@ def test_added_memory_is_free_and_sound(path: str) -> None:
 def test_a_machine_without_past_is_built_in_the_size_asked_for(script: Path) -> None:
     script.write_text(GREEDY, encoding="utf-8")
     spec = machine_spec_for(open_trace(str(script)), ReplayConfig())
-    assert not has_past(spec)
-    assert resized(spec, 0, 4 << 20) is spec
-    larger = resized(spec, 4 << 20, 8 << 20)
+    assert not only_grows(spec)
+    assert resized(spec, 4 << 20) is spec
+    larger = resized(spec, 8 << 20)
     assert sum(zone.present for zone in larger.zones) == 2048
     assert larger.sysctl == spec.sysctl
+
+
+def test_a_machine_written_down_keeps_its_nodes(tmp_path: Path) -> None:
+    path = tmp_path / "two.toml"
+    nodes = "".join(
+        f'[[zone]]\nname = "Normal"\nnode = {node}\nstart_pfn = {node << 14}\nsize = "64M"\n'
+        for node in range(2)
+    )
+    path.write_text(f"cpus = 2\n{nodes}", encoding="utf-8")
+    spec = MachineSpec.from_toml(path)
+    assert only_grows(spec)
+    assert size_of(spec) == 128 << 20
+    machine = build_machine(resized(spec, 160 << 20))
+    validate_machine(machine)
+    assert [zone.managed for zone in machine.zones] == [16384, 16384 + 8192]
 
 
 # What the words mean.
