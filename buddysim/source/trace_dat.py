@@ -214,10 +214,13 @@ class _Entries:
             if number == self._user_stack_type:
                 continue
             is_stack, level = number == self._stack_type, _level(flags)
+            time_ns = self.ns(time)
+            if not 0 <= time_ns < _FOREVER:
+                raise ValueError(f"time {time_ns}")
             while held and held[-1].level >= level + is_stack:
                 yield self._record(held.pop(), b"")
             if not is_stack:
-                held.append(_Event(self.ns(time), pid, level, cpu, raw))
+                held.append(_Event(time_ns, pid, level, cpu, raw))
             elif held and (held[-1].level, held[-1].pid) == (level, pid):
                 yield self._record(held.pop(), self._frames(raw))
 

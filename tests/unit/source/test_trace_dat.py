@@ -171,6 +171,13 @@ def test_the_kernel_that_recorded_decides_the_era(
     assert rows.migratetype[0] == migratetype, "type 1 was Reclaimable before 4.4"
 
 
+def test_an_impossible_time_loses_its_page(path: Path) -> None:
+    pages = [page(5, entry(0, alloc(1))), page(2**64 - 9, entry(0, alloc(2)))]
+    rows, trace = read(path, TraceDat(cpus=[pages]).version_6())
+    assert rows.pfn.tolist() == [1]
+    assert trace.meta.skipped_lines == 1
+
+
 def test_lost_events_are_counted(path: Path) -> None:
     pages = [page(0, entry(0, alloc(1)), lost=7), page(9, entry(0, alloc(2)), flags=1 << 31)]
     _, trace = read(path, TraceDat(cpus=[pages]).version_7())
