@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -62,6 +63,9 @@ def record(
         raise ConfigError("nothing to record", expected="either -- COMMAND or --duration TIME")
     if output.suffix != ".bst":
         raise ConfigError(f"output {output}", expected="a name ending in .bst")
+    if not os.access(output.parent, os.W_OK):
+        # Before anything is run: a recording must not be lost for the lack of a folder.
+        raise ConfigError(f"cannot write {output}", hint="does its folder exist?")
     kilobytes = max(parse_bytes(buffer) // 1024, 4)
     wanted = RecordOptions(kilobytes, stacks, page_map)
     with tempfile.TemporaryDirectory(prefix="buddysim-") as folder:

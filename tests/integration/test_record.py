@@ -247,6 +247,7 @@ def test_what_is_missing_is_said(
         ["-o", "x.bst", "--duration", "1s", "--", "true"],
         ["-o", "x.txt", "--", "true"],
         ["-o", "x.bst", "--duration", "soon"],
+        ["-o", "nowhere/at/all/x.bst", "--", "touch", "x.bst"],
     ],
 )
 def test_bad_usage_is_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
