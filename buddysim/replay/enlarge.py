@@ -55,7 +55,8 @@ def resized(spec: MachineSpec, nr_bytes: int) -> MachineSpec:
 
 def _plain(spec: MachineSpec, nr_bytes: int) -> MachineSpec | None:
     """The plain machine of that size, if ``spec`` has the same zones."""
-    if any(zone.state is not None or zone.free_counts is not None for zone in spec.zones):
+    told = any(zone.state is not None or zone.free_counts is not None for zone in spec.zones)
+    if told or spec.in_use:
         return None
     if not MIN_PAGES * PAGE_SIZE <= nr_bytes <= MAX_BYTES:
         return None

@@ -21,6 +21,7 @@ from buddysim.source.event import EventBatch, EventKind, Trace
 from buddysim.source.open import open_trace
 
 TRACES = Path(__file__).resolve().parents[3] / "traces"
+GROWN = str(TRACES / "workload-6.18" / "tracecmd-fork-tcp.txt.zst")
 EXACT = str(TRACES / "oom-6.12" / "trace.txt.zst")
 COUNTED = str(TRACES / "tcp-stack-6.12" / "trace.txt.zst")
 GREEDY = """\
@@ -179,7 +180,7 @@ def test_a_split_recording_leaves_as_much_behind() -> None:
 # More memory.
 
 
-@pytest.mark.parametrize("path", [EXACT, COUNTED], ids=["lists", "counts"])
+@pytest.mark.parametrize("path", [EXACT, COUNTED, GROWN], ids=["lists", "counts", "grown"])
 def test_added_memory_is_free_and_sound(path: str) -> None:
     spec = machine_spec_for(open_trace(path), ReplayConfig())
     assert only_grows(spec)
