@@ -17,6 +17,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 TO_CYTHONIZE: tuple[str, ...] = (
+    "buddysim/bench/core_loop.py",
+    "buddysim/bench/lower_bound.py",
     "buddysim/mm/page_arrays.py",
     "buddysim/mm/free_area.py",
     "buddysim/mm/fallback.py",

@@ -51,6 +51,7 @@ VERBS = (
     _verb("explain", "Explain real page allocation failure reports from kernel logs."),
     _verb("gfp", "Decode or encode a GFP mask for a kernel.", "gfp_cli"),
     _verb("rules", "The catalogue of findings, and what each means."),
+    _verb("bench", "Throughput of the pieces on this machine, each beside a yardstick."),
     _verb("lesson", "Teaching scenarios; --quiz, --step."),
 )
 """Every verb.  A new verb is one file and one row."""

@@ -24,7 +24,7 @@ LAYER = {
             ("policy", "fault", "warn", "caller", "source"),
             ("replay",),
             ("findings", "explain"),
-            ("report",),
+            ("report", "bench"),
             ("lesson",),
             ("present",),
             ("cli", "pytest_plugin"),

@@ -1,0 +1,1 @@
+"""What one can measure of the simulator on this machine, each beside a yardstick."""

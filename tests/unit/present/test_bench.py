@@ -1,0 +1,39 @@
+"""The bench table, on the terminal and for README."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from buddysim.bench.race import Row
+from buddysim.bench.suite import Bench
+from buddysim.present.bench import format_markdown, render_bench
+
+BENCH = Bench(
+    version="1.2",
+    build="compiled",
+    cpu="Some CPU",
+    python="3.11.7",
+    quick=False,
+    rows=(
+        Row("core", "core, 64M", 52.34e6, "events/s", "higher", "the bound", 80e6, 0.65, 5),
+        Row("start", "buddysim --help", 0.1234, "s", "lower", "", 0.0, 0.0, 5),
+    ),
+)
+
+
+def test_markdown_names_build_machine_and_date() -> None:
+    text = format_markdown(BENCH, "1 May 2026")
+    assert text.startswith(
+        "buddysim 1.2, core compiled, Python 3.11.7, Some CPU, medians of 5, 1 May 2026.\n"
+    )
+    assert "| core | core, 64M | 52.3 M events/s | 0.65 | the bound: 80 M events/s |" in text
+    assert "| start | buddysim --help | 0.123 s |  |  |" in text
+
+
+def test_the_terminal_shows_one_table_a_group() -> None:
+    console = Console(width=100, no_color=True)
+    with console.capture() as capture:
+        console.print(render_bench(BENCH))
+    text = capture.get()
+    assert text.index("core, 64M") < text.index("buddysim --help")
+    assert "52.3 M events/s" in text
