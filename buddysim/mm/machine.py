@@ -85,20 +85,22 @@ class Machine:
         """Allocate 2^order pages; the block's pfn, or -1 with ``last_failure`` set.
 
         ``order`` >= 0; more than 10 is a failure of cause impossible-order, as in the kernel.
-        ``request`` overrides the other arguments when special rights are wanted.
+        ``request`` stands for all other arguments when special rights are wanted.
         """
         if request is None:
             request = Request(order, gfp, cpu, node, context, caller)
-        request.class_index = self.allocator.class_index(gfp)
-        request.migratetype = self.allocator.migratetype_of(gfp)
-        if order > _MAX_ORDER:
-            self.last_failure = Failure(order, gfp, context, "impossible-order")
-            return -1
+        request.class_index = self.allocator.class_index(request.gfp)
+        request.migratetype = self.allocator.migratetype_of(request.gfp)
+        if request.order > _MAX_ORDER:
+            return self._refuse(request, "impossible-order")
         if self.hooks.faults.should_fail(self, request):
-            self.last_failure = Failure(order, gfp, context, "injected")
-            return -1
-        pfn = self.allocator.alloc_fast(order, gfp, cpu, node)
+            return self._refuse(request, "injected")
+        pfn = self.allocator.alloc_fast(request.order, request.gfp, request.cpu, request.node)
         return pfn if pfn >= 0 else self.alloc_slow(request)
+
+    def _refuse(self, request: Request, cause: str) -> int:
+        self.last_failure = Failure(request.order, request.gfp, request.context, cause)
+        return -1
 
     def alloc_slow(self, request: Request) -> int:
         """What follows a failed first attempt; pfn or -1."""

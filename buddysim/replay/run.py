@@ -202,7 +202,7 @@ class Run:
         if injected is not None:
             return injected
         request = site.request()
-        pfn = self.machine.alloc_pages(site.order, site.gfp, cpu=site.cpu, request=request)
+        pfn = self.machine.alloc_pages(site.order, site.gfp, request=request)
         self.attribute_extfrag(site.caller, site.seen)
         if pfn < 0:
             refused = self.machine.last_failure

@@ -8,6 +8,7 @@ import pytest
 
 from buddysim.kernel.gfp import parse_names
 from buddysim.mm.machine import Machine
+from buddysim.mm.request import Request
 from buddysim.mm.slow_path import MAX_LOOPS
 from buddysim.policy.compaction import LruCompaction
 from buddysim.policy.kswapd import BackgroundReclaim
@@ -89,3 +90,12 @@ def test_kswapd_frees_by_virtual_time(small: Small) -> None:
     machine.clock_ns += 10_000_000
     assert machine.alloc_pages(0, atomic) >= 0
     assert machine.vmstat["pgsteal_kswapd"] > 0
+
+
+def test_a_request_stands_for_all_other_arguments(small: Small) -> None:
+    machine = small(pages=8192, cpus=2)
+    request = Request(0, parse_names("GFP_KERNEL", "6.12"), 1, 0, 0, 0)
+    assert machine.alloc_pages(3, parse_names("GFP_ATOMIC", "6.12"), cpu=0, request=request) >= 0
+    zone = machine.zones[0]
+    assert zone.pcp_count[0] == 0 < zone.pcp_count[1]
+    assert zone.pgalloc == 1
