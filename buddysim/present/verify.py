@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -46,10 +46,12 @@ def _parts(report: Report) -> Iterator[RenderableType]:
         yield _difference(case)
     if len(different) > _SHOWN:
         yield Text(f"... and {len(different) - _SHOWN} more (--format json)", style="dim")
-    for case in report["cases"]:
-        if case["set"].endswith("ftrace"):
-            yield Text(f"{case['set']}/{case['case']}", style="bold")
-            yield from (Text(f"  {note}", style="dim") for note in case["notes"])
+    foreseen = [case for case in report["cases"] if case["prediction"]]
+    if foreseen:
+        yield _predictions(foreseen)
+    for case in foreseen:
+        yield Text(f"{case['set']}/{case['case']}", style="bold")
+        yield from (Text(f"  {note}", style="dim") for note in case["notes"])
 
 
 def _sets(sets: Mapping[str, Mapping[str, int]]) -> Table:
@@ -67,6 +69,35 @@ def _sets(sets: Mapping[str, Mapping[str, int]]) -> Table:
             f"{row['pfn_exact']:,}",
         )
     return table
+
+
+def _predictions(cases: Sequence[Mapping[str, Any]]) -> Table:
+    """Model placement against the kernel, one row a recording."""
+    table = Table(box=None, pad_edge=False, header_style="dim", title_justify="left")
+    table.add_column("model placement", no_wrap=True)
+    for name in ("failures seen", "foreseen", "false", "same page", "free at end", "extfrag"):
+        table.add_column(name, justify="right")
+    for case in cases:
+        found = case["prediction"]
+        failures = found["failures"]
+        table.add_row(
+            f"{case['set']}/{case['case']}",
+            f"{failures['observed']:,}",
+            f"{failures['both']:,}",
+            f"{failures['predicted'] - failures['both']:,}",
+            _share(found["pfn_equal"], found["pfn_compared"]),
+            f"{_change(found['free_pages_model'], found['free_pages_kernel'])}",
+            f"{sum(found['extfrag_model']):,} of {sum(found['extfrag_kernel']):,}",
+        )
+    return table
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+def _change(got: int, wanted: int) -> str:
+    return f"{100 * (got - wanted) / wanted:+.1f} %" if wanted else "-"
 
 
 def _difference(case: Mapping[str, Any]) -> Text:

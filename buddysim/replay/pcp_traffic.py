@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["PcpTraffic"]
 
 _MOST_MISSED = 512
+_THP_ORDER = 9
 
 
 class PcpTraffic:
@@ -96,7 +97,7 @@ class PcpTraffic:
         claimed = self._last_locked.pop(cpu, -1) == pfn if self.active else owned
         zone = self._zones[number]
         if self.active and not claimed:
-            self.locked(cpu, pfn, order, migratetype, refill=zone.pcp_allowed(order))
+            self.locked(cpu, pfn, order, migratetype, refill=self._cached(pfn, order))
         if found < zone.pageblock_order and number not in self._stealing:
             self._boosting.append((number, order, migratetype, found, claimed))
         if not claimed:
@@ -169,5 +170,9 @@ class PcpTraffic:
         return -1
 
     def _cached(self, pfn: int, order: int) -> bool:
+        """Do blocks of this order go to the pcp lists?"""
         number = self._number_of(pfn)
-        return number < 0 or self._zones[number].pcp_allowed(order)
+        if number < 0:
+            return True
+        zone = self._zones[number]
+        return order <= zone.pcp_max_order or (order == _THP_ORDER and zone.pcp_thp)

@@ -71,9 +71,9 @@ def check_ftrace(folder: Path) -> CaseResult:
         raise TraceError("no trace with two snapshots", path=str(folder))
     recorded = _replayed(trace, snapshots[0], x86=x86)
     end = snapshots[-1]
-    foreseen = foresee(trace, snapshots[0], end, x86=x86)
     surplus, missing = _against_kernel(recorded.machine, end)
     known = _known_surplus(folder, recorded.run, snapshots)
+    foreseen = foresee(trace, snapshots[0], end, x86=x86, unseen=known)
     in_use = recorded.run.reconciled.get("taken_in_use", 0)
     notes = [
         f"recorded placement: {in_use} pages handed out twice, {missing} missing at the end, "

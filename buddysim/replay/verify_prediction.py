@@ -68,6 +68,12 @@ class Prediction:
     free_model: list[int]
     free_pages_kernel: int
     free_pages_model: int
+    pcp_pages_kernel: int
+    """Pages on per-cpu lists at the end, free as well."""
+    pcp_pages_model: int
+    unseen_pages: int | None
+    """Pages handed out without an event and still in use: the model has them free.  None where the
+    counters that tell are missing."""
     extfrag_kernel: list[int]
     """Fallback events by order of the block found."""
     extfrag_model: list[int]
@@ -80,8 +86,13 @@ class Prediction:
     timeline: list[Tenth] = field(default_factory=list)
 
 
-def foresee(trace_path: Path, start: Snapshot, end: Snapshot, *, x86: bool) -> Prediction:
-    """Replay a recording in model placement and compare.  Raises TraceError."""
+def foresee(
+    trace_path: Path, start: Snapshot, end: Snapshot, *, x86: bool, unseen: int | None = None
+) -> Prediction:
+    """Replay a recording in model placement and compare.  Raises TraceError.
+
+    ``unseen``: pages that left the free lists without an event, where counters tell.
+    """
     spec = spec_from_snapshot(start, "6.12", x86=x86)
     config = ReplayConfig(machine_spec=spec, profile="6.12", warn="silent")
     trace = open_trace(str(trace_path), profile="6.12")
@@ -93,7 +104,7 @@ def foresee(trace_path: Path, start: Snapshot, end: Snapshot, *, x86: bool) -> P
         prepare_batch(run, trace.meta, batch)
         watch.play(batch)
     close_books(run)
-    return watch.prediction(end)
+    return watch.prediction(end, unseen)
 
 
 class _Rows(RecordedRows):
@@ -153,7 +164,7 @@ class _Watch:
         model = sum(zone.true_free for zone in self._run.machine.zones)
         self._stretches.append(Tenth(batch.first + last, compared, equal, model, kernel))
 
-    def prediction(self, end: Snapshot) -> Prediction:
+    def prediction(self, end: Snapshot, unseen: int | None) -> Prediction:
         """The account, once the recording is over."""
         run, machine = self._run, self._run.machine
         assert self._rows.steering is not None
@@ -168,6 +179,9 @@ class _Watch:
             free_model=model,
             free_pages_kernel=_pages(kernel),
             free_pages_model=_pages(model),
+            pcp_pages_kernel=sum(pcp.count for zone in end.zones for pcp in zone.pcp),
+            pcp_pages_model=sum(zone.free_pcp for zone in machine.zones),
+            unseen_pages=unseen,
             extfrag_kernel=self._extfrag,
             extfrag_model=list(run.extfrag_orders),
             drains_kernel=kinds.get(int(EventKind.PCPU_DRAIN), 0),
@@ -243,6 +257,11 @@ def sentences(found: Prediction) -> Iterator[str]:
     yield (
         f"free at the end {found.free_pages_kernel} pages {found.free_kernel}, "
         f"model {found.free_pages_model} pages {found.free_model}"
+    )
+    yield (
+        f"with pcp lists {found.free_pages_kernel + found.pcp_pages_kernel} pages, "
+        f"model {found.free_pages_model + found.pcp_pages_model}"
+        + ("" if found.unseen_pages is None else f", {found.unseen_pages} of them in use unseen")
     )
     yield (
         f"extfrag events {sum(found.extfrag_kernel)} {found.extfrag_kernel}, "
