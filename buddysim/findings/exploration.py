@@ -45,7 +45,7 @@ class ExploredCaller:
 
 def judge(run: RunResult) -> list[Finding]:
     """What one failure brought about.  Runs where the failure was lived through."""
-    return [finding for finding in find_all(run) if finding.code in _ABOUT_FAILURES]
+    return find_all(run, _ABOUT_FAILURES)
 
 
 def fault_of(point: Point, schedule: str, *, script: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Container, Sequence
 
 from buddysim.errors import ConfigError
 from buddysim.findings.finding import Finding
@@ -85,9 +86,14 @@ def rule_of(word: str) -> Rule:
     )
 
 
-def find_all(run: RunResult) -> list[Finding]:
-    """Findings of every rule but the allowed ones: errors first, then by code, place and caller."""
-    return [finding for finding in _detect(run) if finding.code not in _allowed(run, finding)]
+def find_all(run: RunResult, codes: Container[str] | None = None) -> list[Finding]:
+    """Findings of every rule but the allowed ones: errors first, then by code, place and caller.
+
+    With ``codes`` only of these rules.
+    """
+    rules = [rule for rule in RULES if codes is None or rule.code in codes]
+    found = _detect(run, rules)
+    return [finding for finding in found if finding.code not in _allowed(run, finding)]
 
 
 def find_allowed(run: RunResult) -> list[tuple[Finding, str]]:
@@ -100,8 +106,8 @@ def find_allowed(run: RunResult) -> list[tuple[Finding, str]]:
     return found
 
 
-def _detect(run: RunResult) -> list[Finding]:
-    found = [finding for rule in RULES for finding in rule.detect(run)]
+def _detect(run: RunResult, rules: Sequence[Rule] = RULES) -> list[Finding]:
+    found = [finding for rule in rules for finding in rule.detect(run)]
     return sorted(found, key=_rank)
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from inspect import isgeneratorfunction
 from typing import Any
 
 from buddysim.fault.plan import FaultDecision, FaultPlan
@@ -30,6 +29,7 @@ from buddysim.replay.fingerprint import CALLS_AHEAD, Eyes
 from buddysim.replay.outcome import WarningSummary
 from buddysim.replay.run_script import finish_run
 from buddysim.replay.schedule import Schedule
+from buddysim.replay.territory import Territory
 
 __all__ = ["Account", "Aftermath", "Known", "is_lull"]
 
@@ -94,9 +94,17 @@ class Aftermath:
     """
 
     def __init__(
-        self, schedule: Schedule, eyes: Eyes, known: Known, *, persistent: bool, horizon: int
+        self,
+        schedule: Schedule,
+        eyes: Eyes,
+        known: Known,
+        place: Territory,
+        *,
+        persistent: bool,
+        horizon: int,
     ) -> None:
         self.schedule = schedule
+        self.place = place
         self.eyes = eyes
         self.known = known
         self.horizon = horizon
@@ -104,11 +112,9 @@ class Aftermath:
         run = schedule.stage.run
         self.began = run.result.events
         self.failing = schedule.stage.acting
-        self.whole = isgeneratorfunction(self.failing.spec.body)
-        """The failing call's start print covers everything, not only what it can reach."""
         self.is_running = True
         """The failing call has not ended."""
-        self.calls = 0
+        self.calls = self.compared = 0
         self.ended: Activation | None = None
         """The call whose end was the step just made."""
         run.plan = _Forced(run.plan, persistent=persistent)  # type: ignore[assignment]  # same question
@@ -147,8 +153,10 @@ class Aftermath:
         ended, self.ended = self.ended, None
         if self.is_running:
             return False
-        if ended is not None or is_lull(self.schedule):
-            self._compare(own=ended is self.failing)
+        own = ended is self.failing
+        if own or (self.calls > self.compared and is_lull(self.schedule)):
+            self.compared = self.calls
+            self._compare(own=own)
         if not self.account.end and self._followed() >= self.horizon:
             if self.known.beyond:
                 self.account.went_beyond = True
@@ -161,7 +169,7 @@ class Aftermath:
         if state is None:
             return
         if state in self.known.faultless:
-            soon = self.calls <= CALLS_AHEAD if self.whole else own
+            soon = self.calls <= CALLS_AHEAD if self.place.is_whole else own
             self.account.end = "converged at once" if soon else "converged"
         elif state in self.known.followed:
             self.account.end = "joined"

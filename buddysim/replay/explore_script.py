@@ -37,6 +37,7 @@ from buddysim.replay.run import Site
 from buddysim.replay.run_script import finish_run, set_up
 from buddysim.replay.scenario import load_scenario
 from buddysim.replay.schedule import Schedule
+from buddysim.replay.territory import territories
 
 __all__ = ["Judge", "Progress", "explore_script"]
 
@@ -117,7 +118,7 @@ def explore_script(
     found = Exploration(counted.result, options, counted.points)
     found.unstable = _differences(counted.points, again.points)
     chosen = choose_points(counted.points, options)
-    _Explorer(path, config, found, _Sight(eyes, again.states), judge).explore(chosen, progress)
+    _Explorer(path, config, found, again, judge).explore(chosen, progress)
     found.attempts.sort(key=lambda each: (each.point.number, each.schedule != "transient"))
     return found
 
@@ -137,14 +138,6 @@ def _differences(one: Sequence[Point], two: Sequence[Point]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sight:
-    """How states are looked at, and those of the run without faults."""
-
-    eyes: Eyes
-    states: set[bytes]
-
-
-@dataclass(frozen=True, slots=True)
 class _Child:
     """A failure that is being lived through."""
 
@@ -159,21 +152,21 @@ class _Explorer:
     """The walk through the run without faults, forking as it goes."""
 
     def __init__(
-        self, path: str, config: ReplayConfig, found: Exploration, sight: _Sight, judge: Judge
+        self, path: str, config: ReplayConfig, found: Exploration, usual: _Watched, judge: Judge
     ) -> None:
         self.schedule = set_up(load_scenario(path, config), config)
         self.found = found
         self.options = found.options
-        self.eyes = sight.eyes
+        self.eyes = usual.eyes
         self.judge = judge
-        self.known = {
-            schedule: Known(
-                sight.states if schedule == "transient" or self.options.is_complete else set(),
-                beyond=_BEYOND,
-            )
-            for schedule in self.options.schedules
-        }
-        self.memo = Memo(self.schedule, usable=not found.baseline.totals.failed)
+        self.known = {schedule: self._known(usual, schedule) for schedule in self.options.schedules}
+        self.places = territories(self.schedule.scenario)
+        self.memo = Memo(
+            self.schedule,
+            self.places,
+            usable=not found.baseline.totals.failed,
+            is_complete=self.options.is_complete,
+        )
         self.wanted: set[int] = set()
         self.number = 0
         self.children: list[_Child] = []
@@ -184,6 +177,12 @@ class _Explorer:
         self.progress: Progress | None = None
         self.done = 0
         self.total = 0
+
+    def _known(self, usual: _Watched, schedule: str) -> Known:
+        """A persistent run may rely on later ones only if all of them are explored."""
+        if schedule == "transient" or self.options.is_complete:
+            return Known(usual.states, beyond=_BEYOND)
+        return Known(frozenset(), beyond=_BEYOND)
 
     def explore(self, chosen: Sequence[Point], progress: Progress | None) -> None:
         """The walk.  Children leave by ``os._exit`` and never return from here."""
@@ -252,12 +251,14 @@ class _Explorer:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent tells what is known so far
         os.close(inlet)
         self.out = outlet
+        gc.disable()  # it would write to memory that is shared
         self.schedule.before_call = self.schedule.stage.before_request = None
         try:
             self.aftermath = Aftermath(
                 self.schedule,
                 self.eyes,
                 self.known[schedule],
+                self.places[self.schedule.stage.acting.spec.name],
                 persistent=schedule == "persistent",
                 horizon=self.options.horizon,
             )

@@ -11,24 +11,27 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from hashlib import blake2b
-from inspect import isgeneratorfunction
-from types import BuiltinFunctionType, CodeType, FunctionType, GeneratorType, ModuleType
+from types import BuiltinFunctionType, FunctionType, GeneratorType, ModuleType
 from typing import Any
 
 from buddysim.caller.declaration import ATTRIBUTE, CallerSpec, Trigger
 from buddysim.caller.handle import Handle
 from buddysim.replay.mm_api import KmemCache, Mm
 from buddysim.replay.schedule import Schedule, Task
+from buddysim.replay.territory import PLAIN, Territory
 
 __all__ = ["CALLS_AHEAD", "Eyes", "start_print"]
 
 _NODES = 4000
 """Objects looked at before the state counts as too large to compare."""
+_UNCHANGING = frozenset(PLAIN)
+_RESTLESS = frozenset({"random", "secrets", "time", "uuid"})
+"""Modules with a state of their own."""
 CALLS_AHEAD = 8
 """Calls of a caller still to come that make a difference to one call of another."""
-_PLAIN = (int, float, str, bytes, bool, type(None), complex)
 
 
 class _Opaque(Exception):
@@ -63,45 +66,25 @@ class Eyes:
         return blake2b(repr(parts).encode(), digest_size=16).digest()
 
 
-def start_print(schedule: Schedule, task: Task) -> bytes | None:
+def start_print(schedule: Schedule, task: Task, place: Territory) -> bytes | None:
     """Digest of what the call that begins now can depend on, times relative to now.
 
-    A plain function runs without interruption: only globals that it can reach count.  For a
-    generator everything does, also who is due when.  None when not readable.
+    Of a caller that shares nothing: its globals and its own calls that wait.  Of a plain function,
+    which runs without interruption: the globals in its reach.  Else everything counts, also who is
+    due when.  None when not readable.
     """
     walk = _Walk(schedule)
-    body = task.spec.body
+    name = task.spec.name
     try:
-        if isgeneratorfunction(body) or not isinstance(body, FunctionType) or body.__closure__:
+        if place.is_private:
+            parts = [*walk.calls_of(name), *walk.globals_of(place.names)]
+        elif place.is_whole:
             parts = [*walk.heap(), *walk.globals_of(None)]
         else:
-            names = _names_of(body, vars(schedule.scenario.module))
-            for invariant in task.spec.invariants:
-                names |= _names_of(invariant, vars(schedule.scenario.module))
-            parts = list(walk.globals_of(names))
+            parts = list(walk.globals_of(place.names))
     except (_Opaque, RecursionError):
         return None
-    return blake2b(repr((task.spec.name, parts)).encode(), digest_size=16).digest()
-
-
-def _names_of(function: Any, module: dict[str, Any]) -> set[str]:
-    """Global names that a function, and what it calls in its own module, mention."""
-    names: set[str] = set()
-    todo: list[Any] = [function]
-    while todo:
-        each = todo.pop()
-        if isinstance(each, type):
-            todo += [item for item in vars(each).values() if isinstance(item, FunctionType)]
-            todo += [base for base in each.__bases__ if base.__module__ == module["__name__"]]
-            continue
-        code = each.__code__ if isinstance(each, FunctionType) else each
-        todo += [const for const in code.co_consts if isinstance(const, CodeType)]
-        for name in code.co_names:
-            if name in module and name not in names:
-                names.add(name)
-                if isinstance(module[name], (FunctionType, type)):
-                    todo.append(module[name])
-    return names
+    return blake2b(repr((name, parts)).encode(), digest_size=16).digest()
 
 
 class _Walk:
@@ -137,7 +120,15 @@ class _Walk:
             yield task.time_ns - now, task.priority, task.spec.name, left
             yield from self._waiting(task)
 
-    def globals_of(self, names: set[str] | None) -> Iterator[object]:
+    def calls_of(self, name: str) -> Iterator[object]:
+        """When a caller is due, relative to now; how many calls are left makes no difference."""
+        now = self.schedule.stage.run.machine.clock_ns
+        for task in sorted(self.schedule.heap):
+            if task.spec.name == name:
+                yield task.time_ns - now
+                yield from self._waiting(task)
+
+    def globals_of(self, names: AbstractSet[str] | None) -> Iterator[object]:
         """The scenario's globals: those named, or all."""
         for name, each in vars(self.schedule.scenario.module).items():
             if not name.startswith("__") and (names is None or name in names):
@@ -145,15 +136,16 @@ class _Walk:
 
     def value(self, each: Any) -> object:
         """A nested tuple that is equal for equal state."""
+        if type(each) in _UNCHANGING or isinstance(each, PLAIN):
+            return each
         self.nodes += 1
         if self.nodes > _NODES:
             raise _Opaque
-        if isinstance(each, _PLAIN):
-            return each
         if isinstance(each, (BuiltinFunctionType, Mm, CallerSpec, Trigger)):
             return type(each).__name__
         if isinstance(each, ModuleType):
-            if each.__name__.partition(".")[0] not in sys.stdlib_module_names:
+            package = each.__name__.partition(".")[0]
+            if package not in sys.stdlib_module_names or package in _RESTLESS:
                 raise _Opaque
             return each.__name__
         if id(each) in self.seen:
@@ -174,9 +166,16 @@ class _Walk:
         if isinstance(each, (set, frozenset)):
             return sorted(repr(self.value(item)) for item in each)
         if isinstance(each, FunctionType):
+            plain = not (each.__closure__ or each.__defaults__ or each.__kwdefaults__)
+            if plain and vars(each).keys() <= {ATTRIBUTE}:
+                return each.__qualname__
             cells = [self.value(cell.cell_contents) for cell in each.__closure__ or ()]
             own = {name: item for name, item in vars(each).items() if name != ATTRIBUTE}
-            return each.__qualname__, cells, self.value(each.__defaults__), self.value(own)
+            return (
+                each.__qualname__,
+                cells,
+                self.value([each.__defaults__, each.__kwdefaults__, own]),
+            )
         if isinstance(each, GeneratorType):
             return self._generator(each)
         if isinstance(each, type):
@@ -202,6 +201,6 @@ class _Walk:
             name: item
             for name, item in vars(each).items()
             if not name.startswith("__")
-            and isinstance(item, (*_PLAIN, list, dict, set, tuple, deque, Handle))
+            and isinstance(item, (*PLAIN, list, dict, set, tuple, deque, Handle))
         }
         return each.__name__, self.value(own)
