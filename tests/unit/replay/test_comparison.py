@@ -15,6 +15,7 @@ from buddysim.replay.stepper import Stepper
 from buddysim.source.open import open_trace
 
 TRACES = Path(__file__).resolve().parents[3] / "traces"
+EXACT = str(TRACES / "manyfiles-6.12" / "trace.txt.zst")
 STORY = """\
 @machine  mem=4M profile=6.12 min_free_kbytes=128
 0.001     hoarder  alloc big gfp=GFP_KERNEL repeat=980
@@ -54,7 +55,7 @@ class Column:
         return self._outcomes
 
 
-@pytest.mark.parametrize("path", [JUMBO, RECORDING], ids=["script", "recording"])
+@pytest.mark.parametrize("path", [JUMBO, RECORDING, EXACT], ids=["script", "counts", "lists"])
 @pytest.mark.parametrize("stretch", [1, 777, 1 << 20])
 def test_stepping_repeats_the_replay(path: str, stretch: int) -> None:
     expected = replay(open_trace(path))
