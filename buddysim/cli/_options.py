@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from buddysim.errors import ConfigError
+from buddysim.errors import ConfigError, TraceError
 
 if TYPE_CHECKING:
     from buddysim.mm.spec import MachineSpec
@@ -29,6 +29,7 @@ __all__ = [
     "SysctlOption",
     "WarnOption",
     "exit_code",
+    "no_python_callers",
     "replay_config",
 ]
 
@@ -132,6 +133,17 @@ def replay_config(
         fail_on=fail_on,
         options=tuple(words),
     )
+
+
+def no_python_callers(path: str) -> None:
+    """Raises TraceError for a file of Python callers, which make up their events as they run."""
+    if path.endswith(".py"):
+        raise TraceError(
+            "holds Python callers, not events",
+            path=path,
+            expected="a recording or a script",
+            hint="buddysim run and buddysim explore take it",
+        )
 
 
 def exit_code(report: dict[str, Any], fail_on: str) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from buddysim.cli._exit import INTERRUPTED, OK
+from buddysim.cli._options import no_python_callers
 from buddysim.cli._output import emit
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def what_if(
     from buddysim.replay.what_if import knob_of
     from buddysim.report.what_if import build_what_if_report
 
+    no_python_callers(trace)
     knob = knob_of(text, trace, config)
     progress = RunsProgress(f"what if {text}", quiet=quiet)
     try:

@@ -103,6 +103,7 @@ def compare(
 def _side(path: str, shared: dict[str, Any], words: list[str] | tuple[()]) -> Side:
     from buddysim.replay.comparison import Side
 
+    options.no_python_callers(path)
     settings = dict(shared)
     for word in words:
         _set(settings, word)

@@ -153,6 +153,7 @@ def test_faults_of_both_sides_can_be_taken_from_b(capsys: pytest.CaptureFixture[
         "--placement-b nowhere",
         "--placement-b recorded",
         "absent.trace",
+        "callers.py",
         "--set-b seed=1 --format yaml",
         "--set-b seed=1 --jobs 0",
     ],

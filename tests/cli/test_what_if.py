@@ -127,6 +127,11 @@ def test_bad_input_is_one_line_and_exit_2(words: str, capsys: pytest.CaptureFixt
     assert told.err.count("\n") == 1
 
 
+def test_python_callers_are_sent_where_they_belong(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(shlex.split("replay callers.py --what-if mem")) == 2
+    assert "buddysim run" in capsys.readouterr().err
+
+
 def test_ctrl_c_leaves_the_curve_so_far(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
