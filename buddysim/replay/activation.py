@@ -48,3 +48,6 @@ class Activation:
     sections: list[tuple[str, FirstSeen]] = field(default_factory=list)
     retrying: int = -1
     """Episode whose request may be repeated next; -1 when something else came between."""
+    return_line: int = 0
+    """Where it returned, or last waited, after a failure; 0 when not known."""
+    is_watched: bool = False

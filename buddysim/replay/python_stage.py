@@ -45,6 +45,8 @@ class PythonStage:
         """Caller -> its latest failure."""
         self.before_request: Callable[[Site], None] | None = None
         """Told of every request before its fate is decided; exploration hangs in here."""
+        self.after_failure: Callable[[Activation], None] | None = None
+        """Told of every failure when it is on the books."""
         self.looked_around = False
         """A caller has looked at the clock or at the machine's free memory."""
         self.requests = 0
@@ -185,6 +187,8 @@ class PythonStage:
         act.episodes.append(number)
         act.pending.append(number)
         act.retrying = number
+        if self.after_failure is not None:
+            self.after_failure(act)
 
     def _check_section(self, act: Activation, gfp: int, seen: FirstSeen) -> None:
         for word, since in act.sections:

@@ -20,6 +20,7 @@ from buddysim.replay.ending import Ending, ending_of_exception, ending_of_return
 from buddysim.replay.mm_api import Mm
 from buddysim.replay.python_stage import PythonStage
 from buddysim.replay.scenario import Scenario
+from buddysim.replay.way_out import unwatch, watch
 
 __all__ = ["STEP_SECONDS", "Schedule", "Task"]
 
@@ -56,6 +57,7 @@ class Schedule:
         """Told when a call has ended and its facts are settled."""
         self.before_call: Callable[[Task], None] | None = None
         """Told when a call is about to begin."""
+        stage.after_failure = watch
         self._serial = 0
         self._calls = 0
         for spec in scenario.callers:
@@ -100,24 +102,28 @@ class Schedule:
         self._calls += 1
         return act
 
-    def _part(self, task: Task) -> Ending | None:
-        """Run a caller until it waits (None) or ends."""
-        path, spec = self.scenario.path, task.spec
+    def _act_of(self, task: Task) -> Activation:
         if task.act is None:
             if self.before_call is not None:
                 self.before_call(task)
             task.act = self._begin(task)
         self.stage.current = task.act
+        return task.act
+
+    def _part(self, task: Task) -> Ending | None:
+        """Run a caller until it waits (None) or ends."""
+        path, spec = self.scenario.path, task.spec
+        act = self._act_of(task)
         try:
-            with _step_limit():
+            with _step_limit(), _watching(act):
                 if task.body is None:
                     value = spec.body(self.mm)
                     if not isgenerator(value):
-                        return ending_of_return(value, spec.line)
+                        return ending_of_return(value, act.return_line or spec.line)
                     task.body = value
                 wish = next(task.body)
         except StopIteration as done:
-            return ending_of_return(done.value, spec.line)
+            return ending_of_return(done.value, act.return_line or spec.line)
         except BuddysimError:
             raise
         except (Exception, StoppedCaller) as error:
@@ -129,6 +135,17 @@ class Schedule:
             return Ending("endless", spec.line)
         task.time_ns += wish.ns if isinstance(wish, Sleep) else 0
         return None
+
+
+@contextmanager
+def _watching(act: Activation) -> Iterator[None]:
+    """Note where a call returns in which something failed, be it before it waited or now."""
+    if act.episodes:
+        watch(act)
+    try:
+        yield
+    finally:
+        unwatch(act)
 
 
 @contextmanager
