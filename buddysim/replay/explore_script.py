@@ -14,7 +14,8 @@ import gc
 import os
 import pickle
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -137,6 +138,16 @@ def _differences(one: Sequence[Point], two: Sequence[Point]) -> dict[str, str]:
     return unstable
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits, so that no process is forgotten or taken for another."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 @dataclass(frozen=True, slots=True)
 class _Child:
     """A failure that is being lived through."""
@@ -242,13 +253,14 @@ class _Explorer:
     def _fork(self, point: Point, schedule: str) -> None:
         """Start a child; in it, ``aftermath`` is set."""
         inlet, outlet = os.pipe()
-        pid = os.fork()
-        if pid:
-            os.close(outlet)
-            key = self.memo.key(schedule)
-            self.children.append(_Child(pid, os.fdopen(inlet, "rb"), point, schedule, key))
-            return
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent tells what is known so far
+        with _undisturbed():
+            pid = os.fork()
+            if pid:
+                os.close(outlet)
+                key = self.memo.key(schedule)
+                self.children.append(_Child(pid, os.fdopen(inlet, "rb"), point, schedule, key))
+                return
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent tells what is known so far
         os.close(inlet)
         self.out = outlet
         gc.disable()  # it would write to memory that is shared
@@ -276,10 +288,12 @@ class _Explorer:
         os._exit(0)
 
     def _collect(self) -> None:
-        child = self.children.pop(0)
-        with child.pipe as pipe:
-            told = pipe.read()
-        os.waitpid(child.pid, 0)
+        child = self.children[0]
+        told = child.pipe.read()
+        child.pipe.close()
+        with _undisturbed():
+            os.waitpid(child.pid, 0)
+            self.children.pop(0)
         account = pickle.loads(told) if told else Account(trouble="the run died")
         known = self.known[child.schedule]
         known.followed.update(account.states)

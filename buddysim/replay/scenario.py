@@ -11,9 +11,10 @@ from typing import Any
 
 from buddysim.caller.declaration import ATTRIBUTE, CallerSpec
 from buddysim.errors import ConfigError, InputError, TraceError
+from buddysim.kernel.context import Context
 from buddysim.mm.spec import MachineSpec
 from buddysim.replay.config import ReplayConfig
-from buddysim.replay.declared import load_declared_callers
+from buddysim.replay.declared import CallerRule, load_declared_callers
 from buddysim.source.event import Tables, TraceMeta
 from buddysim.units import parse_bytes
 
@@ -103,13 +104,24 @@ def _scenario_of(path: str, module: types.ModuleType, config: ReplayConfig | Non
 
 
 def _with_file(spec: CallerSpec, config: ReplayConfig | None) -> CallerSpec:
-    """What ``--callers`` allows on top of what the caller itself declares."""
+    """What ``--callers`` allows on top of what the caller itself declares.  Raises ConfigError."""
     if config is None or not config.callers_file:
         return spec
     rule = load_declared_callers(config.callers_file).rule_for(spec.name)
     if rule is None:
         return spec
+    if (rule.on_failure or rule.context != Context.UNKNOWN) and rule not in _built_in():
+        raise ConfigError(
+            f"on_failure or context for {spec.name}, which is written in Python",
+            path=config.callers_file,
+            expected="allow and errors only",
+            hint="what it does and where it runs is in its own code",
+        )
     return replace(spec, allow={**rule.allow, **spec.allow}, errors=(*spec.errors, *rule.errors))
+
+
+def _built_in() -> tuple[CallerRule, ...]:
+    return load_declared_callers("").rules
 
 
 def scenario_machine(scenario: Scenario, config: ReplayConfig) -> MachineSpec:
