@@ -258,14 +258,20 @@ def sentences(found: Prediction) -> Iterator[str]:
         f"free at the end {found.free_pages_kernel} pages {found.free_kernel}, "
         f"model {found.free_pages_model} pages {found.free_model}"
     )
-    yield (
-        f"with pcp lists {found.free_pages_kernel + found.pcp_pages_kernel} pages, "
-        f"model {found.free_pages_model + found.pcp_pages_model}"
-        + ("" if found.unseen_pages is None else f", {found.unseen_pages} of them in use unseen")
-    )
+    yield _with_pcp(found)
     yield (
         f"extfrag events {sum(found.extfrag_kernel)} {found.extfrag_kernel}, "
         f"model {sum(found.extfrag_model)} {found.extfrag_model}"
     )
     followed = "moves followed" if found.traffic_followed else "the model's own rules"
     yield f"pcpu drains {found.drains_kernel}, model {found.drains_model} ({followed})"
+
+
+def _with_pcp(found: Prediction) -> str:
+    kernel = found.free_pages_kernel + found.pcp_pages_kernel
+    model = found.free_pages_model + found.pcp_pages_model
+    text = f"with pcp lists {kernel} pages, model {model}"
+    if found.unseen_pages is None or model <= kernel:
+        return text
+    unseen = min(found.unseen_pages, model - kernel)
+    return f"{text}: {model - kernel} more, of which {unseen} left without an event"

@@ -59,9 +59,9 @@ def test_the_account_in_sentences(manyfiles: Prediction) -> None:
     text = "\n".join(sentences(manyfiles))
     assert "failures predicted 0, observed 0, both 0\n" in text
     assert "of 1229 (" in text
-    assert "5 of them in use unseen" in text
+    assert "with pcp lists 15798 pages, model 15802: 4 more, of which 4 left without an" in text
     assert "(moves followed)" in text
     failures = FailuresForeseen(10, 8, 6, 0.75, 0.6)
     text = "\n".join(sentences(replace(manyfiles, failures=failures, unseen_pages=None)))
     assert "predicted 10, observed 8, both 6 (recall 0.750, precision 0.600)" in text
-    assert "unseen" not in text
+    assert "left without an event" not in text
