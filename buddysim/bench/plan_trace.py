@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from time import process_time
 
 from buddysim.bench.plan import AllocPlan
 from buddysim.mm.machine import MachineSpec, build_machine
@@ -34,10 +35,13 @@ class PlanTrace:
             tasks=[f"task-{1000 + number}" for number in range(_TASKS)],
         )
         self.events = events or plan.events
+        self.began = 0.0
+        """CPU time of the process when the rows were last asked for, in seconds."""
         self._cycle = list(_cycle_of(plan, mem_bytes))
 
     def batches(self) -> Iterator[EventBatch]:
         """The rows in order; times go on from one cycle to the next."""
+        self.began = process_time()
         per_cycle = sum(map(len, self._cycle))
         for first in range(0, self.events, per_cycle):
             for batch in self._cycle:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Literal
 
 from buddysim.bench.cores import BOUND, bound_run, live_pages
@@ -58,14 +58,12 @@ def _prepare_replay(
 def replay_seconds(
     trace: PlanTrace, mem_bytes: int, *, placement: Placement = "model", findings: bool = False
 ) -> float:
-    """Seconds of one replay's loop, and of the rules where wanted; the machine is built before."""
+    """CPU seconds of one replay from its first row on, and of the rules where wanted."""
     spec = MachineSpec.from_mem(mem_bytes, profile="6.12")
     run = replay(trace, ReplayConfig(machine_spec=spec, placement=placement))
-    if not findings:
-        return run.wall_seconds
-    started = perf_counter()
-    find_all(run)
-    return run.wall_seconds + perf_counter() - started
+    if findings:
+        find_all(run)
+    return process_time() - trace.began
 
 
 def explore_races(mem_bytes: int, events: int) -> Iterator[Race]:
@@ -88,8 +86,8 @@ def _prepare_explore(mem_bytes: int, events: int, _folder: Path) -> tuple[Run, R
 
     def run() -> float:
         how = ExploreOptions(schedules=("transient",))
-        started = perf_counter()
+        started = process_time()
         explore_trace(lambda: trace, ReplayConfig(machine_spec=spec), how, judge, None)
-        return perf_counter() - started
+        return process_time() - started
 
     return run, lambda: replay_seconds(trace, mem_bytes)

@@ -33,12 +33,12 @@ def _trace(events: int, mem_bytes: int) -> PlanTrace:
 
 
 def scaling_races(events: tuple[int, ...], sizes: tuple[int, ...]) -> Iterator[Race]:
-    """Cost per event by length of the trace, then by size of the machine."""
+    """Cost per event by length of the trace (two or more), then by size of the machine."""
     for number in events[1:]:
         yield _race(f"{number:,} events, 1G", (number, 1 << 30), (events[0], 1 << 30))
+    number = events[1]
     for mem in sizes[1:]:
-        name = f"{events[0]:,} events, {format_bytes(mem)}"
-        yield _race(name, (events[0], mem), (events[0], sizes[0]))
+        yield _race(f"{number:,} events, {format_bytes(mem)}", (number, mem), (number, sizes[0]))
 
 
 def _race(name: str, ours: tuple[int, int], other: tuple[int, int]) -> Race:
