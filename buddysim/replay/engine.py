@@ -38,6 +38,7 @@ __all__ = [
     "play_rows",
     "prepare_batch",
     "replay",
+    "run_of",
     "vmstat_of",
     "zone_facts",
 ]
@@ -81,18 +82,23 @@ def replay(
         raise ConfigError(
             "--placement recorded with a script", expected="a recording: scripts name no pages"
         )
+    run = run_of(trace, config)
+    started = perf_counter()
+    batches = trace.batches()
+    if watcher is not None:
+        batches = watched(batches, run.machine, watcher)
+    _Player(run, trace, progress).play(batches)
+    run.result.wall_seconds = perf_counter() - started
+    return run.result
+
+
+def run_of(trace: Trace, config: ReplayConfig) -> Run:
+    """A run on the machine a trace starts from.  Raises TraceError, ConfigError, FaultSpecError."""
     machine = build_machine(machine_spec_for(trace, config))
     install_policies(machine, recording=not isinstance(trace, ScriptTrace))
     if isinstance(trace, ScriptTrace):
         apply_prelude(machine, trace.script, config.seed)
-    run = new_run(trace, config, machine)
-    started = perf_counter()
-    batches = trace.batches()
-    if watcher is not None:
-        batches = watched(batches, machine, watcher)
-    _Player(run, trace, progress).play(batches)
-    run.result.wall_seconds = perf_counter() - started
-    return run.result
+    return new_run(trace, config, machine)
 
 
 def new_run(trace: Told, config: ReplayConfig, machine: Machine) -> Run:

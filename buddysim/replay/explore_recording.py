@@ -19,18 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 from buddysim.fault.plan import FaultPlan
 from buddysim.kernel.gfp_table import Gfp
-from buddysim.mm.machine import build_machine
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.digest import RunDigest
-from buddysim.replay.engine import new_run, play_rows, prepare_batch
+from buddysim.replay.engine import play_rows, prepare_batch, run_of
 from buddysim.replay.exploration import Attempt, ExploreOptions, Point
 from buddysim.replay.explore_script import Judge
 from buddysim.replay.follow import next_request
 from buddysim.replay.life import Course, Life
 from buddysim.replay.point_picker import PointPicker
-from buddysim.replay.policies import install_policies
 from buddysim.replay.recorded import RecordedRows
-from buddysim.replay.start import machine_spec_for
 from buddysim.source.event import EventBatch, EventKind, Trace
 
 if TYPE_CHECKING:
@@ -60,11 +57,9 @@ class RecordingExplorer:
         judge: Judge,
         picker: PointPicker,
     ) -> None:
-        machine = build_machine(machine_spec_for(trace, config))
-        install_policies(machine, recording=True)
         self.trace = trace
         self.options = options
-        self.run = new_run(trace, config, machine)
+        self.run = run_of(trace, config)
         self._rows = _CountedRows(self.run)
         self._picker = picker
         self.life = Life(self.run, options.horizon, judge)

@@ -90,12 +90,12 @@ class RecordedRows:
 
     def _slab(self, batch: EventBatch, row: int) -> None:
         """Objects are not modelled: a slab request matters only to failslab."""
-        if self._run.plan and self._run.inject_slab(_site(batch, row), batch.aux[row]):
+        if self._run.plan and self._run.inject_slab(Site.of_row(batch, row), batch.aux[row]):
             self._run.loop.results.append(RESULT_FAILED["injected"])
 
     def _alloc(self, batch: EventBatch, row: int) -> None:
         run = self._run
-        site = _site(batch, row)
+        site = Site.of_row(batch, row)
         pfn = batch.pfn[row]
         if pfn < 0:
             self._observed_failure(batch, row, site)
@@ -293,19 +293,6 @@ class RecordedRows:
                 if other >= 0:
                     run.machine.free_pages(other, 0, cpu)
         run.loop.results.append(RESULT_IGNORED)
-
-
-def _site(batch: EventBatch, row: int) -> Site:
-    return Site(
-        FirstSeen(batch.first + row, batch.line[row], batch.time_ns[row]),
-        batch.caller[row],
-        batch.order[row],
-        batch.gfp[row],
-        batch.context[row],
-        batch.cpu[row],
-        batch.task[row],
-        batch.stack[row],
-    )
 
 
 def _cause_at_the_marks(failure: Failure, machine: Machine) -> str:

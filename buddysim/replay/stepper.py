@@ -9,14 +9,11 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 
-from buddysim.mm.machine import Machine, build_machine
 from buddysim.replay.config import ReplayConfig
-from buddysim.replay.engine import new_run, play_rows, prepare_batch
+from buddysim.replay.engine import play_rows, prepare_batch, run_of
 from buddysim.replay.outcome import FailureRow
-from buddysim.replay.policies import install_policies
 from buddysim.replay.recorded import RecordedRows
 from buddysim.replay.stage import Stage
-from buddysim.replay.start import apply_prelude, machine_spec_for
 from buddysim.source.event import EventBatch, EventKind, Tables, Trace
 from buddysim.source.script import ScriptTrace
 
@@ -68,12 +65,9 @@ class Stepper:
     """One trace on one machine, between two events.  Raises TraceError, ConfigError."""
 
     def __init__(self, trace: Trace, config: ReplayConfig) -> None:
-        self.machine: Machine = build_machine(machine_spec_for(trace, config))
-        install_policies(self.machine, recording=not isinstance(trace, ScriptTrace))
-        if isinstance(trace, ScriptTrace):
-            apply_prelude(self.machine, trace.script, config.seed)
         self._trace = trace
-        self._run = new_run(trace, config, self.machine)
+        self._run = run_of(trace, config)
+        self.machine = self._run.machine
         self._rows: RecordedRows | Stage = (
             Stage(self._run, trace.script)
             if isinstance(trace, ScriptTrace)
