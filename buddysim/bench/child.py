@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 
 from buddysim.bench.race import Race, Run
+from buddysim.errors import ConfigError
 from buddysim.units import format_bytes
 
 __all__ = ["command_seconds", "memory_races", "peak_megabytes", "start_races"]
@@ -28,6 +29,8 @@ from pathlib import Path
 os.write(1, re.search(rb"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_bytes())[1])
 """
 _SCRIPT_PAIRS = 25
+_NO_EVENTS = "No page allocation events found"
+"""What perf kmem says, with success, of a recording it cannot use."""
 _MEGABYTE = 1e6
 
 
@@ -35,16 +38,16 @@ def command_seconds(argv: list[str], folder: Path, allowed: tuple[int, ...] = (0
     """Wall seconds of one command, its output thrown away.
 
     ``folder`` keeps the bytecode of whatever is imported, ours and the yardstick's alike, so that
-    only the first run compiles.  Raises CalledProcessError for a status that is not ``allowed``.
+    only the first run compiles.  Raises ConfigError for a status that is not ``allowed``.
     """
     known = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
     known.pop("PYTHONDONTWRITEBYTECODE", None)
-    quiet = subprocess.DEVNULL
     started = perf_counter()
-    done = subprocess.run(argv, stdout=quiet, stderr=quiet, env=known, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, env=known, check=False)
     seconds = perf_counter() - started
-    if done.returncode not in allowed:
-        raise subprocess.CalledProcessError(done.returncode, argv)
+    if done.returncode not in allowed or _NO_EVENTS in done.stdout + done.stderr:
+        said = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise ConfigError(f"{' '.join(argv)} did not work: {' '.join(said)}")
     return seconds
 
 
