@@ -23,6 +23,6 @@ echo "== lint =="
 "$work/compiled/bin/ruff" check buddysim tests
 "$work/compiled/bin/ruff" format --check buddysim tests
 "$work/compiled/bin/mypy"
-check compiled compiled
+check compiled compiled -m "not minutes"
 install interpreted SKIP_CYTHON
-check interpreted interpreted -m "not slow"
+check interpreted interpreted -m "not slow and not minutes"

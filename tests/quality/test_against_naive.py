@@ -128,7 +128,7 @@ def written(tmp_path: Path, text: str) -> str:
     return str(path)
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_findings_are_those_of_naive_runs(name: str, tmp_path: Path) -> None:
     path = written(tmp_path, SCENARIOS[name])
@@ -142,7 +142,7 @@ def processor_seconds() -> float:
     return sum(os.times()[:4])
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @pytest.mark.parametrize("wait", ["str(", "yield mm.sleep("])
 def test_two_thousand_allocations_cost_a_twentieth(wait: str, tmp_path: Path) -> None:
     """One job, both schedules; the naive runs' time is taken from a sample of the points."""

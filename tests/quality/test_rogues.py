@@ -25,7 +25,7 @@ def findings() -> list[Finding]:
     return find_all(replay(open_trace(str(ROGUES)), ReplayConfig()))
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_every_witness_is_at_most_twelve_lines() -> None:
     found = findings()
     assert len(found) >= 25
@@ -48,7 +48,7 @@ def test_the_short_and_the_long_witness(code: str) -> None:
     assert len([line for line in witness.text.splitlines() if line.strip()]) <= _LINES
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_repro_lines_of_explored_rogues_show_the_finding_again() -> None:
     options = ExploreOptions(strategy="site", caller="bs1*", schedules=("transient",))
     found = explore_file(str(ROGUES), ReplayConfig(), options)
