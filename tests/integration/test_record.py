@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -9,8 +10,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 
@@ -23,14 +25,16 @@ from buddysim.source.proc import parse_buddyinfo, parse_zoneinfo
 from buddysim.source.tracefs import find_tracefs
 
 WORK = "x = bytearray(8 << 20); print('worked')"
-INTERRUPTIBLE = """
-import signal, sys
-from buddysim.cli.main import main
-signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.exit(main(sys.argv[1:]))
-"""
-"""A test run in the background passes SIGINT on ignored; here it must work."""
+COMMAND = [sys.executable, "-m", "buddysim", "record"]
 SWITCHES = ("tracing_on", "current_tracer", "set_event_pid", "events/kmem/enable")
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """Each test looks at all of the kernel's tracing instances: one at a time on a machine."""
+    with (Path(gettempdir()) / "buddysim-test-tracefs.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture
@@ -131,7 +135,7 @@ def test_ctrl_c_keeps_what_was_recorded(root: Path, tmp_path: Path) -> None:
     held = instances(root)
     out = tmp_path / "system.bst"
     options = ["-q", "-o", str(out), "--duration", "60s", "--buffer", "512K"]
-    command = [sys.executable, "-c", INTERRUPTIBLE, "record", *options]
+    command = [*COMMAND, *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 20
     while not is_tracing(root, held) and time.monotonic() < deadline:
@@ -146,7 +150,7 @@ def test_ctrl_c_keeps_what_was_recorded(root: Path, tmp_path: Path) -> None:
 
 def start(words: list[str], out: Path) -> subprocess.Popen[bytes]:
     """The recorder in a session of its own, as a shell would start it."""
-    command = [sys.executable, "-c", INTERRUPTIBLE, "record", "-q", "--no-page-map"]
+    command = [*COMMAND, "-q", "--no-page-map"]
     return subprocess.Popen(
         [*command, "-o", str(out), *words],
         start_new_session=True,
