@@ -54,9 +54,13 @@ cdef class PageAllocator:
     @cython.locals(zone=Zone)
     cpdef Zone zone_of(self, long pfn)
     @cython.locals(zone=Zone)
+    cdef Zone switch_zone(self, long pfn)
+    @cython.locals(zone=Zone)
     cpdef bint free_pages(self, long pfn, int order, int cpu=*) except -1
     @cython.locals(zone=Zone)
     cpdef int take_pages(self, long pfn, int order) except -2
+    @cython.locals(zone=Zone)
+    cpdef bint take_whole(self, long pfn, int order) except -1
     @cython.locals(zone=Zone, mark=cython.longlong)
     cpdef list bulk(self, int nr_pages, long gfp, int cpu, long node)
     @cython.locals(index=cython.int)

@@ -233,14 +233,20 @@ class PageAllocator:
                 return zone
         return None
 
+    def switch_zone(self, pfn: int) -> Zone | None:
+        """:meth:`zone_of`, remembered: the next page is likely to be of the same zone."""
+        zone = self.zone_of(pfn)
+        if zone is not None:
+            self.recent_zone = zone
+        return zone
+
     def free_pages(self, pfn: int, order: int, cpu: int = 0) -> bool:
         """Free a block; False when no zone spans it.  The caller vouches that it is in use."""
         zone = self.recent_zone
         if zone is None or pfn < zone.start_pfn or pfn >= zone.end_pfn:
-            zone = self.zone_of(pfn)
+            zone = self.switch_zone(pfn)
             if zone is None:
                 return False
-            self.recent_zone = zone
         zone.free_block(cpu, pfn - zone.base, order)
         return True
 
@@ -250,6 +256,15 @@ class PageAllocator:
         if zone is None:
             return -1
         return zone.take_pages(pfn - zone.base, order)
+
+    def take_whole(self, pfn: int, order: int) -> bool:
+        """:meth:`take_pages` in the ordinary case; False, and nothing done, in any other."""
+        zone = self.recent_zone
+        if zone is None or pfn < zone.start_pfn or pfn >= zone.end_pfn:
+            zone = self.switch_zone(pfn)
+            if zone is None:
+                return False
+        return zone.take_whole(pfn - zone.base, order)
 
     def bulk(self, nr_pages: int, gfp: int, cpu: int, node: int) -> list[int]:
         """alloc_pages_bulk: order-0 pages straight from one zone's pcp list; pfns, maybe fewer.

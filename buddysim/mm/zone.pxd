@@ -48,6 +48,10 @@ cdef class Zone(ToldArea):
     cpdef int rmqueue_buddy(self, int order, int migratetype, int alloc_flags) noexcept
     @cython.locals(end=cython.int, taken=cython.int, head=cython.int, held=cython.int)
     cpdef int take_pages(self, int index, int order) noexcept
+    @cython.locals(head=cython.int, held=cython.int)
+    cdef bint take_whole(self, int index, int order) noexcept
+    @cython.locals(held=cython.int)
+    cdef int unhook(self, int head) noexcept
     @cython.locals(link=cython.int, cpu=cython.int)
     cpdef void unhook_pcp(self, int head, int order) noexcept
     @cython.locals(block_end=cython.int, migratetype=cython.int, half=cython.int)

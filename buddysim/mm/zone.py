@@ -300,16 +300,37 @@ class Zone(ToldArea):
             if head < 0:
                 index += 1
                 continue
-            held = self.order_of[head]
-            if held < 0:
-                held = _PCP_HEAD - held
-                self.unhook_pcp(head, held)
-            else:
-                self.del_from_free_list(head, held)
-                self.account_freepages(-(1 << held), self.pageblock[head >> self.pageblock_order])
+            held = self.unhook(head)
             taken += self.return_outside(head, held, index, end)
             index = max(index, head + (1 << held))
         return taken
+
+    def take_whole(self, index: int, order: int) -> bool:
+        """:meth:`take_pages` of a block inside one free block, if free pages stay above min.
+
+        Where that is not so nothing changes, and the answer is False.
+        """
+        head = self.block_of(index)
+        if head < 0 or self.free - (1 << order) < self.mark_min:
+            return False
+        held = self.order_of[head]
+        if (held if held >= 0 else _PCP_HEAD - held) < order:
+            return False
+        held = self.unhook(head)
+        if held > order:
+            self.return_outside(head, held, index, index + (1 << order))
+        return True
+
+    def unhook(self, head: int) -> int:
+        """Take a free block off its free list or pcp list; its order."""
+        held = self.order_of[head]
+        if held < 0:
+            held = _PCP_HEAD - held
+            self.unhook_pcp(head, held)
+        else:
+            self.del_from_free_list(head, held)
+            self.account_freepages(-(1 << held), self.pageblock[head >> self.pageblock_order])
+        return held
 
     def unhook_pcp(self, head: int, order: int) -> None:
         """Take one block off the pcp list it is on, whichever cpu's that is."""

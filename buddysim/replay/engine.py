@@ -165,6 +165,8 @@ def close_books(run: Run) -> None:
     run.tally.totals.freed = run.loop.freed
     result.callers = run.tally.finish()
     result.totals = run.tally.totals
+    if run.loop.alloc_live:
+        result.reconciled["alloc_live"] = run.loop.alloc_live
     result.reconciled = dict(sorted(result.reconciled.items()))
     run.desk.finish(result.callers)
     result.zones = [zone_facts(zone) for zone in run.machine.zones]

@@ -31,6 +31,8 @@ cpdef object fit_cpus(object batch, int ncpus)
     log=list,
     first=cython.longlong,
     fast=cython.bint,
+    recorded=cython.bint,
+    released=cython.longlong,
     used=cython.longlong,
     succeeded=cython.longlong,
     freed=cython.longlong,
@@ -46,3 +48,10 @@ cpdef object fit_cpus(object batch, int ncpus)
     entry=cython.longlong,
 )
 cpdef int run_rows(object state, object batch, int start, int end) except -1
+
+
+@cython.locals(entry=cython.longlong, sim=cython.longlong, order=cython.int)
+cdef bint release_live(
+    LiveBlocks live, long long slot, long long first, long long[::1] live_pages,
+    PageAllocator allocator, int cpu
+) except -1

@@ -74,11 +74,15 @@ class LoopState:
         self.extfrag_log: list[tuple[int, int, int, int, int, int]] = []
         """Shared by all zones; the engine drains it."""
         self.fast = True
-        """False: every allocation goes to the engine (injection, recorded placement)."""
+        """False: every allocation goes to the engine (injection)."""
+        self.recorded = False
+        """Take the recorded pages, not those the model would choose."""
         self.quiet = bytearray(kind <= _LAST_QUIET and kind not in _TELLING for kind in range(256))
         """1 for kinds that change nothing and are only counted."""
         self.succeeded = 0
         self.freed = 0
+        self.alloc_live = 0
+        """Blocks still live when the recording allocates their pages: freed there unseen."""
 
     def every_request_counts(self) -> None:
         """From now on the engine sees each allocation, also those of slab objects."""
@@ -113,10 +117,10 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
     handles = batch.handle
     allocator, live, first, shapes = state.allocator, state.live, state.first_pfn, state.shapes
     watched, live_pages, quiet = state.watched, state.live_pages, state.quiet
-    log, fast = state.extfrag_log, state.fast
+    log, fast, recorded = state.extfrag_log, state.fast, state.recorded
     state.results.reserve(end - start)
     results, succeeded, freed = state.results.data, 0, 0
-    used, row = state.results.used, start
+    used, row, released = state.results.used, start, 0
     while row < end:
         what = kind[row]
         if what == _ALLOC:
@@ -125,16 +129,18 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
             order = orders[row]
             if not fast or pfn < 0 or handles[row] >= 0 or watched[caller]:
                 break
-            slot = live.slot_of(pfn)
-            if slot >= 0 and live.entries[slot] >= 0:
-                break
             shape = gfps[row]
             shape = shape << 32 | caller << 12 | order << 8 | contexts[row]
             place = shapes.place_of(shape)
             if not shapes.counts[place]:
                 break
-            sim = allocator.alloc_fast(order, gfps[row], cpus[row], 0)
-            if sim < 0:
+            slot = live.slot_of(pfn)
+            if slot >= 0 and live.entries[slot] >= 0:
+                if not release_live(live, slot, first, live_pages, allocator, cpus[row]):
+                    break
+                released += 1
+            sim = pfn if recorded else allocator.alloc_fast(order, gfps[row], cpus[row], 0)
+            if sim < 0 or (recorded and not allocator.take_whole(pfn, order)):
                 break
             shapes.counts[place] += 1
             live.begin(slot, pfn, sim << 36 | caller << 4 | order, sim - first)
@@ -166,4 +172,28 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
     state.results.used += succeeded + freed
     state.succeeded += succeeded
     state.freed += freed
+    state.alloc_live += released
     return row
+
+
+def release_live(
+    live: LiveBlocks,
+    slot: int,
+    first: int,
+    live_pages: array[int],
+    allocator: PageAllocator,
+    cpu: int,
+) -> bool:
+    """Free the live block in a slot, whose pages the recording allocates anew.
+
+    Its own free was not recorded.  False, and nothing done, when the block is nowhere.
+    """
+    entry = live.entries[slot]
+    sim = entry >> 36
+    if sim == _NOWHERE:
+        return False
+    order = entry & 15
+    live.end(slot, sim - first)
+    live_pages[entry >> 4 & _CALLER_MASK] -= 1 << order
+    allocator.free_pages(sim, order, cpu)
+    return True

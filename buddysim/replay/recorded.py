@@ -101,7 +101,7 @@ class RecordedRows:
             self._observed_failure(batch, row, site)
             return
         if pfn in run.ledger.live:
-            self._count("alloc_live")
+            run.loop.alloc_live += 1
             self._release(pfn, site.cpu)
         asked = self._take(site, pfn) if self._recorded else self._place(batch, row, site)
         if asked.failure is not None:

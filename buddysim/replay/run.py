@@ -110,7 +110,7 @@ class Run:
         self.ledger = Ledger(machine)
         machine.hooks.observers.append(self.ledger)
         self._open_books()
-        if plan or config.placement == "recorded":
+        if plan:
             self.loop.every_request_counts()
         for zone in machine.zones:
             zone.extfrag_logging = True
@@ -118,6 +118,7 @@ class Run:
 
     def _open_books(self) -> None:
         self.loop = LoopState(self.machine.allocator, self.ledger.live, self.ledger.first)
+        self.loop.recorded = self.config.placement == "recorded"
         self.tally = Tally(self.tables, self.loop)
         self.holders = HolderWatch(self)
         self.extfrag_orders = [0] * (MAX_PAGE_ORDER + 1)
