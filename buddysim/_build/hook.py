@@ -28,6 +28,7 @@ TO_CYTHONIZE: tuple[str, ...] = (
     "buddysim/mm/zone_mark.py",
     "buddysim/mm/page_allocator.py",
     "buddysim/replay/follow.py",
+    "buddysim/replay/glance.py",
     "buddysim/replay/live_blocks.py",
     "buddysim/replay/loop.py",
     "buddysim/replay/shape_counts.py",

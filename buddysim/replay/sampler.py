@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from buddysim.mm.fragmentation import unusable_free_index
+from buddysim.replay.glance import WORDS_PER_ZONE, blank_glance, glance
 from buddysim.replay.outcome import Occupancy, Sample
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Sampler:
         self._held: dict[int, array[int]] = {}
         """Event of a sample -> pages held, by caller index."""
         self._looks: list[_Look] = []
+        self._blank = blank_glance(run.machine.zones)
         self.next_event = _FIRST_STRIDE
         self.take(0, 0)
 
@@ -74,46 +75,40 @@ class Sampler:
 
     def _look(self, event: int, time_ns: int) -> None:
         run = self._run
-        zones = run.machine.zones
         live = run.loop.live_pages
+        words = array("q", self._blank)
+        glance(run.machine.zones, words)
         self._held[event] = array("q", live if len(live) <= _CALLERS_KEPT else ())
-        self._looks.append(
-            _Look(
-                event,
-                time_ns,
-                tuple([zone.free for zone in zones]),
-                tuple([tuple(zone.nr_free) for zone in zones]),
-                run.tally.totals.failed,
-                sum(live),
-                sum([zone.managed - zone.true_free - zone.free_pcp for zone in zones]),
-            )
-        )
+        self._looks.append(_Look(event, time_ns, words, run.tally.totals.failed, sum(live)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(NamedTuple):
     """What must be read at the moment itself: most looks are dropped again."""
 
     event: int
     time_ns: int
-    free: tuple[int, ...]
-    nr_free: tuple[tuple[int, ...], ...]
+    words: array[int]
+    """See :func:`~buddysim.replay.glance.glance`."""
     failed: int
     held: int
-    used: int
 
 
 def _sample(look: _Look) -> Sample:
+    *words, used = look.words
+    free = tuple(words[::WORDS_PER_ZONE])
+    nr_free = tuple(
+        tuple(words[at + 1 : at + WORDS_PER_ZONE]) for at in range(0, len(words), WORDS_PER_ZONE)
+    )
     return Sample(
         look.event,
         look.time_ns,
-        look.free,
-        tuple(_largest(nr_free) for nr_free in look.nr_free),
+        free,
+        tuple(_largest(each) for each in nr_free),
         look.failed,
         look.held,
-        look.nr_free,
-        tuple(_unusable(nr_free) for nr_free in look.nr_free),
-        max(look.used - look.held, 0),
+        nr_free,
+        tuple(_unusable(each) for each in nr_free),
+        max(used - look.held, 0),
     )
 
 
