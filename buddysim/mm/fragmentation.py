@@ -37,7 +37,7 @@ def unusable_free_index(nr_free: Sequence[int], order: int) -> int:
     free = free_pages(nr_free)
     if free == 0:
         return 1000
-    return (free - (suitable_blocks(nr_free, order) << order)) * 1000 // free
+    return free_pages(nr_free[:order]) * 1000 // free
 
 
 def fragmentation_index(nr_free: Sequence[int], order: int) -> int:

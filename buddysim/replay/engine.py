@@ -25,7 +25,7 @@ from buddysim.replay.run import Run
 from buddysim.replay.sampler import Sampler
 from buddysim.replay.stage import Stage
 from buddysim.replay.start import apply_prelude, machine_spec_for
-from buddysim.source.event import EventBatch, EventKind, Tables, Trace, TraceMeta
+from buddysim.source.event import Counted, EventBatch, EventKind, Tables, Trace, TraceMeta
 from buddysim.source.script import ScriptTrace
 from buddysim.warn.ratelimit import Window
 
@@ -184,7 +184,7 @@ class _Player:
         self.rows: RecordedRows | Stage = (
             Stage(run, trace.script) if isinstance(trace, ScriptTrace) else RecordedRows(run)
         )
-        self.sampler = Sampler(run)
+        self.sampler = Sampler(run, trace.expected_rows() if isinstance(trace, Counted) else 0)
         self.digest = RunDigest()
         self.first_ns = -1
         self.last_ns = 0

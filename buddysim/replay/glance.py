@@ -23,8 +23,11 @@ def blank_glance(zones: list[Zone]) -> array[int]:
     return array("q", bytes(8 * (WORDS_PER_ZONE * len(zones) + 1)))
 
 
-def glance(zones: list[Zone], words: array[int]) -> None:
-    """Fill ``words``: per zone the free pages and free blocks by order, then all pages in use."""
+def glance(zones: list[Zone], live_pages: array[int], words: array[int]) -> int:
+    """Fill ``words``: per zone the free pages and free blocks by order, then all pages in use.
+
+    Returns the sum of ``live_pages``: what the callers of the trace hold.
+    """
     used = 0
     at = 0
     for zone in zones:
@@ -37,3 +40,7 @@ def glance(zones: list[Zone], words: array[int]) -> None:
             words[at] = zone.nr_free[order]
             at += 1
     words[at] = used
+    held = 0
+    for caller in range(len(live_pages)):
+        held += live_pages[caller]
+    return held

@@ -27,15 +27,18 @@ class Sampler:
     So the samples depend on the events alone, not on how they are batched.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, events: int = 0) -> None:
+        """``events``: how many will come, where that is known: saves the looks dropped later."""
         self._run = run
-        self._stride = _FIRST_STRIDE
         self._limit = max(run.config.max_samples, 2)
+        self._stride = _FIRST_STRIDE
+        while events // self._stride >= self._limit:
+            self._stride *= 2
         self._held: dict[int, array[int]] = {}
         """Event of a sample -> pages held, by caller index."""
         self._looks: list[_Look] = []
         self._blank = blank_glance(run.machine.zones)
-        self.next_event = _FIRST_STRIDE
+        self.next_event = self._stride
         self.take(0, 0)
 
     def take(self, event: int, time_ns: int) -> None:
@@ -77,9 +80,9 @@ class Sampler:
         run = self._run
         live = run.loop.live_pages
         words = array("q", self._blank)
-        glance(run.machine.zones, words)
+        held = glance(run.machine.zones, live, words)
         self._held[event] = array("q", live if len(live) <= _CALLERS_KEPT else ())
-        self._looks.append(_Look(event, time_ns, words, run.tally.totals.failed, sum(live)))
+        self._looks.append(_Look(event, time_ns, words, run.tally.totals.failed, held))
 
 
 class _Look(NamedTuple):

@@ -10,9 +10,18 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
-__all__ = ["BATCH_EVENTS", "CallerBy", "EventBatch", "EventKind", "Tables", "Trace", "TraceMeta"]
+__all__ = [
+    "BATCH_EVENTS",
+    "CallerBy",
+    "Counted",
+    "EventBatch",
+    "EventKind",
+    "Tables",
+    "Trace",
+    "TraceMeta",
+]
 
 BATCH_EVENTS = 1 << 16
 
@@ -180,4 +189,13 @@ class Trace(Protocol):
 
     def batches(self) -> Iterator[EventBatch]:
         """Yield the rows in order.  Raises TraceError.  O(BATCH_EVENTS) memory."""
+        ...
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """A trace that tells how long it is before it is read."""
+
+    def expected_rows(self) -> int:
+        """Rows of all batches together; 0 when unknown."""
         ...

@@ -54,7 +54,7 @@ class _Chunks:
         except (OSError, ValueError) as error:
             raise TraceError(f"cannot be mapped: {error}", path=path) from error
         self.data = memoryview(self._map)
-        magic, version = struct.unpack_from("<8sH", self.data.tobytes()[:10].ljust(10, b"\0"))
+        magic, version = struct.unpack("<8sH", self.data[:10].tobytes().ljust(10, b"\0"))
         if magic != MAGIC:
             raise TraceError("is not a packed trace", path=path)
         if version > VERSION:
@@ -80,6 +80,14 @@ class _Chunks:
                 return
             pos = start + padded(header.payload_bytes)
         raise self.damage(len(self.data), "end of file, no final chunk")
+
+    def rows(self) -> int:
+        """Rows by the headers alone, as far as they can be followed.  O(chunks)."""
+        pos, rows = FILE_HEADER_BYTES, 0
+        while header := parse_chunk_header(bytes(self.data[pos : pos + CHUNK_HEADER_BYTES])):
+            rows += header.rows
+            pos += CHUNK_HEADER_BYTES + padded(header.payload_bytes)
+        return rows
 
     def damage(self, pos: int, what: str) -> TraceError:
         return TraceError(
@@ -122,6 +130,10 @@ class PackedTrace:
             told["profile"] = self._profile
         told["kind_names"] = {int(kind): name for kind, name in told["kind_names"].items()}
         return TraceMeta(**told)
+
+    def expected_rows(self) -> int:
+        """How many rows a whole file has, before they are read or verified; 0 when salvaging."""
+        return 0 if self._salvage else self._chunks.rows()
 
     def batches(self) -> Iterator[EventBatch]:
         """Rows in order.  Raises TraceError at damage, unless salvaging."""

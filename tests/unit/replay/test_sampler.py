@@ -10,14 +10,18 @@ import pytest
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.engine import replay
 from buddysim.replay.outcome import RunResult
+from buddysim.source.event import Trace
 from buddysim.source.open import open_trace
+from buddysim.source.write import write_trace
 
 TRACES = Path(__file__).resolve().parents[3] / "traces"
 
 
+MANYFILES = TRACES / "manyfiles-6.12" / "trace.txt.zst"
+
+
 def oom(samples: int) -> RunResult:
-    path = str(TRACES / "manyfiles-6.12" / "trace.txt.zst")
-    return replay(open_trace(path), ReplayConfig(max_samples=samples))
+    return replay(open_trace(str(MANYFILES)), ReplayConfig(max_samples=samples))
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +73,24 @@ def test_fewer_samples_are_among_the_many(run: RunResult) -> None:
     many = {sample.event: sample for sample in run.samples}
     assert all(many[sample.event] == sample for sample in few.samples)
     assert few.digest == run.digest
+
+
+class Untold:
+    """A trace that does not tell how long it is."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.meta, self.tables, self.batches = trace.meta, trace.tables, trace.batches
+
+
+@pytest.mark.parametrize("samples", [2, 16, 64, 300])
+def test_the_same_samples_whether_the_length_is_known_before_or_not(
+    tmp_path: Path, samples: int
+) -> None:
+    packed = str(tmp_path / "packed.bst")
+    write_trace(open_trace(str(MANYFILES)), packed)
+    config = ReplayConfig(max_samples=samples)
+    told = replay(open_trace(packed), config)
+    untold = replay(Untold(open_trace(packed)), config)
+    assert told.samples == untold.samples
+    assert told.occupancy == untold.occupancy
+    assert told.digest == untold.digest

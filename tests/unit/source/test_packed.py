@@ -11,7 +11,7 @@ from buddysim.source.event import BATCH_EVENTS, EventBatch, EventKind, Tables, T
 from buddysim.source.open import open_trace
 from buddysim.source.pack import PackedWriter
 from buddysim.source.pack_layout import CHUNK_HEADER_BYTES, FILE_HEADER_BYTES
-from buddysim.source.packed import numpy_columns, read_script, read_snapshots
+from buddysim.source.packed import PackedTrace, numpy_columns, read_script, read_snapshots
 from buddysim.source.write import write_trace
 
 META = TraceMeta(path="x", format="ftrace", profile="6.12", lines=9, kind_names={1: "old"})
@@ -212,3 +212,10 @@ def test_recordings_take_at_most_12_bytes_an_event(tmp_path: Path, oracle_dir: P
         size += path.stat().st_size
         events += sum(map(len, batches))
     assert size / events <= 12
+
+
+def test_the_length_is_known_before_the_rows_are_read(tmp_path: Path) -> None:
+    batch, tables = sample(200)
+    path = pack(tmp_path / "t.bst", [batch, batch], tables)
+    assert PackedTrace(path).expected_rows() == 400
+    assert PackedTrace(path, salvage=True).expected_rows() == 0
