@@ -14,6 +14,7 @@ import typer
 
 from buddysim import __version__
 from buddysim.cli._exit import BAD_INPUT, run_guarded
+from buddysim.cli._plain import PlainCommand, PlainGroup
 
 __all__ = ["VERBS", "Verb", "build_app", "core_build", "main"]
 
@@ -84,6 +85,7 @@ def build_app(wanted: str | None) -> typer.Typer:
     """The command line with one verb's options loaded (all of them when ``wanted`` is ``*``)."""
     app = typer.Typer(
         name="buddysim",
+        cls=PlainGroup,
         no_args_is_help=True,
         context_settings=_CONTEXT,
         pretty_exceptions_enable=False,
@@ -105,7 +107,9 @@ def build_app(wanted: str | None) -> typer.Typer:
 
     for verb in VERBS:
         function = verb.load() if wanted in {verb.name, "*"} else _stub(verb)
-        app.command(verb.name, short_help=verb.summary, context_settings=_CONTEXT)(function)
+        app.command(
+            verb.name, cls=PlainCommand, short_help=verb.summary, context_settings=_CONTEXT
+        )(function)
     return app
 
 
