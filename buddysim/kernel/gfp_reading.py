@@ -17,30 +17,16 @@ from buddysim.kernel.gfp import (
     parse_names,
     unknown_bits,
 )
+from buddysim.kernel.gfp_contradiction import contradictions
 from buddysim.kernel.gfp_table import COMPOSITES
 from buddysim.kernel.migratetype import NAMES, from_gfp
 from buddysim.kernel.profile import Profile, profile_of
 from buddysim.kernel.reserve import effective_min, rights_of
 from buddysim.kernel.zone import highest_zone
 
-__all__ = ["Reading", "contradictions", "read_mask", "read_names"]
+__all__ = ["Reading", "read_mask", "read_names"]
 
 _WHOLE = 1000
-_PAIRS: tuple[tuple[Gfp, Gfp, str], ...] = (
-    (Gfp.MOVABLE, Gfp.RECLAIMABLE, "__GFP_MOVABLE with __GFP_RECLAIMABLE: a page has one mobility"),
-    (Gfp.MEMALLOC, Gfp.NOMEMALLOC, "__GFP_MEMALLOC with __GFP_NOMEMALLOC: the latter wins"),
-    (Gfp.NOFAIL, Gfp.NORETRY, "__GFP_NOFAIL with __GFP_NORETRY: may never fail, may not retry"),
-    (Gfp.NOFAIL, Gfp.RETRY_MAYFAIL, "__GFP_NOFAIL with __GFP_RETRY_MAYFAIL"),
-    (Gfp.NORETRY, Gfp.RETRY_MAYFAIL, "__GFP_NORETRY with __GFP_RETRY_MAYFAIL"),
-    (Gfp.NORETRY, Gfp.REPEAT, "__GFP_NORETRY with __GFP_REPEAT"),
-    (Gfp.ATOMIC, Gfp.DIRECT_RECLAIM, "__GFP_ATOMIC with direct reclaim: atomic must not sleep"),
-    (Gfp.KMEMCG, Gfp.NOACCOUNT, "__GFP_KMEMCG with __GFP_NOACCOUNT"),
-)
-_NEED_RECLAIM: tuple[tuple[Gfp, str], ...] = (
-    (Gfp.NOFAIL, "__GFP_NOFAIL without direct reclaim: it can fail all the same"),
-    (Gfp.RETRY_MAYFAIL, "__GFP_RETRY_MAYFAIL without direct reclaim: nothing to retry"),
-    (Gfp.REPEAT, "__GFP_REPEAT without direct reclaim: nothing to repeat"),
-)
 
 
 @dataclass(frozen=True)
@@ -90,18 +76,6 @@ def read_names(text: str, profile_name: str) -> Reading:
     lost = canonical & ~decode_mask(raw, profile.gfp_era) & ~_retry_twin(canonical)
     names = "|".join(f"__GFP_{flag.name}" for flag in Gfp if lost & flag)
     return _reading(raw, decode_mask(raw, profile.gfp_era), names, profile)
-
-
-def contradictions(gfp: int) -> tuple[str, ...]:
-    """What is wrong with a canonical mask in itself, in sentences; empty when nothing is."""
-    found = [text for one, other, text in _PAIRS if gfp & one and gfp & other]
-    if not gfp & Gfp.DIRECT_RECLAIM:
-        found += [text for flag, text in _NEED_RECLAIM if gfp & flag]
-    try:
-        highest_zone(gfp)
-    except ConfigError as error:
-        found.append(error.found)
-    return tuple(found)
 
 
 def _retry_twin(canonical: int) -> int:

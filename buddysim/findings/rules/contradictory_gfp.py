@@ -8,7 +8,7 @@ from buddysim.findings.finding import Finding, Severity
 from buddysim.findings.repro import command
 from buddysim.findings.request import describe, plural
 from buddysim.findings.rule import Rule, evidence_of
-from buddysim.kernel.gfp_reading import contradictions
+from buddysim.kernel.gfp_contradiction import contradictions
 from buddysim.kernel.gfp_table import Gfp
 from buddysim.replay.outcome import RunResult, Shape
 

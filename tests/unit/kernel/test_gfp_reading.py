@@ -6,7 +6,8 @@ import pytest
 
 from buddysim.errors import ConfigError
 from buddysim.kernel.gfp import Gfp, composite, decode_mask
-from buddysim.kernel.gfp_reading import contradictions, read_mask, read_names
+from buddysim.kernel.gfp_contradiction import contradictions
+from buddysim.kernel.gfp_reading import read_mask, read_names
 from buddysim.kernel.profile import PROFILES
 
 
