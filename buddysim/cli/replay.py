@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -194,6 +193,8 @@ def _report(
 
 
 def _json(report: dict[str, Any]) -> str:
+    import json
+
     return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
 
 

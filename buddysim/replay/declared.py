@@ -10,10 +10,8 @@ allow = {BS106 = "read-ahead is only an optimisation"}
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +57,8 @@ def load_declared_callers(path: str) -> DeclaredCallers:
 
     Raises ConfigError naming file and key.
     """
+    from importlib.resources import files
+
     builtin = files("buddysim.replay").joinpath("well_known_callers.toml")
     rules = _read(builtin.read_text(encoding="utf-8"), "well_known_callers.toml")
     if path:
@@ -94,6 +94,8 @@ def declarations_of(script: Script, callers_file: str) -> dict[str, CallerDeclar
 
 
 def _read(text: str, path: str) -> tuple[CallerRule, ...]:
+    import tomllib
+
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

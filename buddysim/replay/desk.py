@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from buddysim.fault.plan import FaultDecision
 from buddysim.mm.machine import Machine
@@ -11,8 +12,10 @@ from buddysim.replay.failure import FailedRequest
 from buddysim.replay.outcome import CallerStats, WarningSummary
 from buddysim.source.event import Tables
 from buddysim.warn.failed import FailedAllocation
-from buddysim.warn.machine_report import report_input
 from buddysim.warn.policy import Warner
+
+if TYPE_CHECKING:
+    from buddysim.warn.report_input import ReportInput
 
 __all__ = ["WarningDesk"]
 
@@ -42,7 +45,7 @@ class WarningDesk:
     def failed(self, failed: FailedRequest) -> str:
         """``printed``, ``suppressed``, ``nowarn`` or ``none``."""
         told = self._as_told(failed)
-        fate = self._warner.failed(told, lambda: report_input(self._machine, told))
+        fate = self._warner.failed(told, lambda: self._view(told))
         fates = self._fates.setdefault(told.caller, {})
         fates[fate] = fates.get(fate, 0) + 1
         if fate == "printed":
@@ -51,6 +54,12 @@ class WarningDesk:
             hidden = self._summary.hidden_by.setdefault(self._last_printed, {})
             hidden[told.caller] = hidden.get(told.caller, 0) + 1
         return fate
+
+    def _view(self, told: FailedAllocation) -> ReportInput:
+        # Most runs print no report; its parts are many.
+        from buddysim.warn.machine_report import report_input
+
+        return report_input(self._machine, told)
 
     def _as_told(self, failed: FailedRequest) -> FailedAllocation:
         task = self._tables.tasks[failed.task]

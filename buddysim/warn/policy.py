@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 from buddysim.errors import ConfigError
 from buddysim.kernel.constants import MAX_PAGE_ORDER
-from buddysim.kernel.failure_report import layout_of
 from buddysim.kernel.gfp_table import Gfp
 from buddysim.kernel.profile import Profile
 from buddysim.warn.counters import FailureCount, FailureCounters
 from buddysim.warn.failed import FailedAllocation
-from buddysim.warn.failure_report import call_trace, first_line, memory_dump
 from buddysim.warn.gentle import QUIET_NS, gentle_lines
 from buddysim.warn.ratelimit import DEFAULT_HZ, Window, jiffies_of, page_warning_limit
-from buddysim.warn.report_input import ReportInput
+
+if TYPE_CHECKING:
+    from buddysim.warn.report_input import ReportInput
 
 __all__ = ["POLICIES", "Fate", "WarnTotals", "Warner"]
 
@@ -76,8 +77,6 @@ class Warner:
         self._min_free_kbytes = min_free_kbytes
         self._quiet_dma = not has_dma and profile.since >= _QUIET_DMA_SINCE
         self._max_lines = max_lines
-        layout = layout_of(profile.name)
-        self._dump_limit = Window(hz, 1) if layout.dump_once_a_second else None
         self._too_big_told = False
 
     def failed(self, failed: FailedAllocation, view: Callable[[], ReportInput]) -> Fate:
@@ -137,7 +136,17 @@ class Warner:
         self._report(view(), now)
         return "printed"
 
+    @cached_property
+    def _dump_limit(self) -> Window | None:
+        from buddysim.kernel.failure_report import layout_of
+
+        once_a_second = layout_of(self._profile.name).dump_once_a_second
+        return Window(self._hz, 1) if once_a_second else None
+
     def _report(self, view: ReportInput, now: int) -> None:
+        # Most runs print no report; its layouts are many.
+        from buddysim.warn.failure_report import call_trace, first_line, memory_dump
+
         lines = [*first_line(view, self._profile), *call_trace(view, self._profile)]
         if self._dump_limit is None or self._dump_limit.ask(now).allowed:
             lines += memory_dump(view, self._profile)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from buddysim.findings.finding import Evidence, Finding, Severity
 from buddysim.findings.repro import command
 from buddysim.findings.rule import Rule
-from buddysim.replay.exploration import Exploration
 from buddysim.replay.outcome import RunResult
+
+if TYPE_CHECKING:
+    from buddysim.replay.exploration import Exploration
 
 __all__ = ["RULE", "claims"]
 
