@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from buddysim.errors import TraceError
 from buddysim.kernel.profile import profile_of
 from buddysim.source.event import CallerBy, Trace
-from buddysim.source.sniff import Layout, sniff
-from buddysim.source.stream import ByteStream, open_stream
+
+if TYPE_CHECKING:
+    from buddysim.source.sniff import Layout
+    from buddysim.source.stream import ByteStream
 
 __all__ = ["open_trace"]
 
@@ -36,6 +39,9 @@ def open_trace(
         raise TraceError(
             "is an oracle recording, not a trace", path=path, hint="use: buddysim verify DIR"
         )
+    from buddysim.source.sniff import sniff
+    from buddysim.source.stream import open_stream
+
     stream = open_stream(path)
     try:
         layout = sniff(stream.head, path)
