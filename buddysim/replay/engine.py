@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from time import perf_counter
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import buddysim.mm.zone
 from buddysim.errors import ConfigError
@@ -15,12 +15,10 @@ from buddysim.mm.zone import Zone
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.desk import WarningDesk
 from buddysim.replay.digest import RunDigest
-from buddysim.replay.film import Watcher, watched
 from buddysim.replay.loop import fit_cpus, run_rows
 from buddysim.replay.outcome import FirstSeen, RunResult, ZoneFacts
 from buddysim.replay.policies import install_policies
 from buddysim.replay.prng import Stream
-from buddysim.replay.recorded import RecordedRows
 from buddysim.replay.run import Run
 from buddysim.replay.sampler import Sampler
 from buddysim.replay.stage import Stage
@@ -28,6 +26,10 @@ from buddysim.replay.start import apply_prelude, machine_spec_for
 from buddysim.source.event import Counted, EventBatch, EventKind, Tables, Trace, TraceMeta
 from buddysim.source.script import ScriptTrace
 from buddysim.warn.ratelimit import Window
+
+if TYPE_CHECKING:
+    from buddysim.replay.film import Watcher
+    from buddysim.replay.recorded import RecordedRows
 
 __all__ = [
     "Told",
@@ -86,6 +88,8 @@ def replay(
     started = perf_counter()
     batches = trace.batches()
     if watcher is not None:
+        from buddysim.replay.film import watched
+
         batches = watched(batches, run.machine, watcher)
     _Player(run, trace, progress).play(batches)
     run.result.wall_seconds = perf_counter() - started
@@ -181,9 +185,7 @@ class _Player:
         self.run = run
         self.trace = trace
         self.progress = progress
-        self.rows: RecordedRows | Stage = (
-            Stage(run, trace.script) if isinstance(trace, ScriptTrace) else RecordedRows(run)
-        )
+        self.rows = _rows_of(run, trace)
         self.sampler = Sampler(run, trace.expected_rows() if isinstance(trace, Counted) else 0)
         self.digest = RunDigest()
         self.first_ns = -1
@@ -225,11 +227,21 @@ class _Player:
         self.digest.take(run.loop.results)
         result.span_ns = self.last_ns - max(self.first_ns, 0)
         close_books(run)
-        if isinstance(self.rows, RecordedRows):
+        if not isinstance(self.rows, Stage):
             self.rows.reactions.finish(result.callers)
         result.samples = self.sampler.samples()
         result.occupancy = self.sampler.occupancy()
         result.digest = self.digest.finish(run.machine)
+
+
+def _rows_of(run: Run, trace: Trace) -> RecordedRows | Stage:
+    """Who carries out the rows that leave the inner loop."""
+    if isinstance(trace, ScriptTrace):
+        return Stage(run, trace.script)
+    # A short script must start quickly: it needs nothing of what recordings do.
+    from buddysim.replay.recorded import RecordedRows
+
+    return RecordedRows(run)
 
 
 def zone_facts(zone: Zone) -> ZoneFacts:
