@@ -29,9 +29,15 @@ def emit(text: str, output: Path | None) -> None:
 
 
 def write_whole(target: Path, text: str) -> None:
-    """Write under a temporary name, then rename.  Raises ConfigError."""
+    """Write under a temporary name, then rename.  Raises ConfigError.
+
+    A device or a pipe is written into: a rename would put a file in its place.
+    """
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8")
+            return
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(target)
     except OSError as error:
