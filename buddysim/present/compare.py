@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from buddysim.present.verbatim import report_console
 from buddysim.units import format_duration
 
 __all__ = ["compare_text"]
@@ -29,9 +30,7 @@ _MARKS = ("min", "low", "high")
 
 def compare_text(report: Row, *, width: int | None = None) -> str:
     """The comparison as text: colours on a terminal, plain when piped or ``width`` is given."""
-    console = Console(width=width, no_color=width is not None, highlight=False)
-    if not console.is_terminal and width is None:
-        console = Console(width=max(console.width, 80), no_color=True, highlight=False)
+    console = report_console(width)
     with console.capture() as capture:
         console.print(Group(*_parts(report)))
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from buddysim.present.terminal_findings import render_findings
+from buddysim.present.verbatim import report_console
 
 __all__ = ["explore_text"]
 
@@ -19,9 +20,7 @@ _STYLE = {"handles": "green", "mishandles": "bold red", "untested": "dim"}
 
 def explore_text(report: Row, *, width: int | None = None) -> str:
     """Verdicts, coverage, findings.  Plain when piped or ``width`` is given."""
-    console = Console(width=width, no_color=width is not None, highlight=False)
-    if not console.is_terminal and width is None:
-        console = Console(width=max(console.width, 100), no_color=True, highlight=False)
+    console = report_console(width, least=100)
     with console.capture() as capture:
         console.print(Group(_head(report), Text(), _callers(report["callers"])))
         if report["findings"]:

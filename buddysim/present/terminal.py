@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from io import StringIO
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.rule import Rule
 from rich.text import Text
 
 from buddysim.present.terminal_findings import render_callers, render_findings
 from buddysim.present.terminal_holders import render_holders
 from buddysim.present.terminal_zones import render_history, render_zones
+from buddysim.present.verbatim import VerbatimConsole, report_console
 
 __all__ = ["render_report", "report_svg", "report_text"]
 
@@ -26,9 +27,7 @@ _HEADLINE = re.compile(r"failure[.:]|only a warning|suppressed|forcing a failure
 
 def report_text(report: Report, *, width: int | None = None) -> str:
     """The report as text: colours on a terminal, plain when piped or ``width`` is given."""
-    console = Console(width=width, no_color=width is not None, highlight=False)
-    if not console.is_terminal and width is None:
-        console = Console(width=max(console.width, 80), no_color=True, highlight=False)
+    console = report_console(width)
     with console.capture() as capture:
         console.print(render_report(report))
     return capture.get()
@@ -36,7 +35,9 @@ def report_text(report: Report, *, width: int | None = None) -> str:
 
 def report_svg(report: Report) -> str:
     """The report as a picture, the same bytes for the same report."""
-    console = Console(record=True, width=_SVG_WIDTH, file=StringIO(), force_terminal=True)
+    console = VerbatimConsole(
+        record=True, width=_SVG_WIDTH, file=StringIO(), force_terminal=True, highlight=True
+    )
     console.print(render_report(report))
     return console.export_svg(title="buddysim", unique_id="buddysim")
 

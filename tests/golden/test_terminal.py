@@ -45,3 +45,11 @@ def test_rendering_twice_gives_the_same_bytes_and_leaves_the_report_alone(report
     assert report_text(report, width=80) == report_text(report, width=80)
     assert report_svg(report) == report_svg(report)
     assert report == before
+
+
+def test_names_stand_as_they_are(report: Report) -> None:
+    odd = {**report["callers"][0], "caller": "probe [red]x[/red] :warning:"}
+    zone = {**report["zones"][0], "name": "[dim]"}
+    text = report_text({**report, "callers": [odd], "zones": [zone]}, width=160)
+    assert "probe [red]x[/red] :warning:" in text
+    assert "0 [dim] " in text
