@@ -10,23 +10,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import compress
 from pathlib import Path
 
 from buddysim.mm.spec import MachineSpec
-from buddysim.source.event import EventBatch, EventKind, Trace
+from buddysim.source.event import Trace
+from buddysim.source.first_events import FirstEvents
 from buddysim.source.open import open_trace
 from buddysim.units import PAGE_SIZE, format_bytes
 
 __all__ = ["Survey", "grown_spec", "survey_of"]
 
 _LEAST_PAGES = (1 << 30) // PAGE_SIZE
-_MOST_PAGES = (64 << 30) // PAGE_SIZE
-"""Pages beyond are left out: one damaged number must not make a machine of terabytes."""
 _STEP_PAGES = (128 << 20) // PAGE_SIZE
 _MOST_CPUS = 256
-_IS_PAGE_EVENT = bytes(kind in (int(EventKind.ALLOC), int(EventKind.FREE)) for kind in range(256))
-_ORDERS = range(11)
 
 
 @dataclass(frozen=True)
@@ -71,33 +67,10 @@ def _survey_of_file(path: str, mtime_ns: int, size: int) -> Survey:
 
 def survey_of(trace: Trace) -> Survey:
     """Read a whole trace and say what it shows of its machine.  Raises TraceError."""
-    first_seen: dict[int, int] = {}
-    highest_cpu = 0
+    first = FirstEvents()
     for batch in trace.batches():
-        highest_cpu = max(highest_cpu, max(batch.cpu, default=0))
-        _first_events(batch, first_seen)
-    free = int(EventKind.FREE)
-    freed = sorted((pfn, seen >> 1) for pfn, seen in first_seen.items() if seen & 1 == free)
-    return Survey(max(first_seen, default=-1), highest_cpu, tuple(_apart(freed)))
-
-
-def _first_events(batch: EventBatch, first_seen: dict[int, int]) -> None:
-    """Note order and kind of the first event of each page met for the first time.
-
-    Reversed, so that of several the first is written last.
-    """
-    mask = bytes(batch.kind).translate(_IS_PAGE_EVENT)[::-1]
-    pfns = compress(reversed(batch.pfn), mask)
-    told = [
-        order << 1 | kind
-        for order, kind in zip(
-            compress(reversed(batch.order), mask), compress(reversed(batch.kind), mask), strict=True
-        )
-    ]
-    seen = dict(zip(pfns, told, strict=True))
-    for pfn in seen.keys() - first_seen.keys():
-        if 0 <= pfn < _MOST_PAGES and seen[pfn] >> 1 in _ORDERS:
-            first_seen[pfn] = seen[pfn]
+        first.take(batch)
+    return Survey(first.highest_pfn, first.highest_cpu, tuple(_apart(first.freed())))
 
 
 def _apart(blocks: list[tuple[int, int]]) -> list[tuple[int, int]]:
