@@ -33,6 +33,7 @@ TO_CYTHONIZE: tuple[str, ...] = (
     "buddysim/replay/loop.py",
     "buddysim/replay/shape_counts.py",
     "buddysim/source/columns.py",
+    "buddysim/source/first_events.py",
     "buddysim/source/perf_samples.py",
     "buddysim/source/scanner.py",
 )
