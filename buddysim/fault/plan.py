@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
-from buddysim.fault.attr import CheckOrder, FaultAttr, check_order_of
-from buddysim.fault.fail_page_alloc import FailPageAlloc
-from buddysim.fault.failslab import FailSlab
-from buddysim.fault.spec import FaultSpec, parse_fault_spec
-from buddysim.fault.stack_filter import StackFilter
 from buddysim.kernel.context import Context
 from buddysim.kernel.gfp_table import Gfp
+
+if TYPE_CHECKING:
+    from buddysim.fault.attr import CheckOrder
+    from buddysim.fault.fail_page_alloc import FailPageAlloc
+    from buddysim.fault.failslab import FailSlab
+    from buddysim.fault.spec import FaultSpec
 
 __all__ = ["FaultDecision", "FaultPlan", "MessageLimiter"]
 
@@ -68,6 +70,11 @@ class _Attribute:
     """fail_page_alloc or failslab behind one interface."""
 
     def __init__(self, spec: FaultSpec, roll: Callable[[], int], order: CheckOrder) -> None:
+        from buddysim.fault.attr import FaultAttr
+        from buddysim.fault.fail_page_alloc import FailPageAlloc
+        from buddysim.fault.failslab import FailSlab
+        from buddysim.fault.stack_filter import StackFilter
+
         self.spec = spec
         self.attr = FaultAttr(
             spec.kind,
@@ -97,6 +104,13 @@ class _Attribute:
         return self.slab is not None and self.slab.eligible(gfp)
 
 
+def _parsed(text: str) -> FaultSpec:
+    # Runs without injection do not pay for importing its grammar and its capabilities.
+    from buddysim.fault.spec import parse_fault_spec
+
+    return parse_fault_spec(text)
+
+
 class FaultPlan:
     """The run's injection.  Without specifications it costs one test per request.
 
@@ -114,14 +128,12 @@ class FaultPlan:
         hz: int = 250,
         limiter: Callable[[int, int], MessageLimiter] | None = None,
     ) -> None:
-        self.specs = tuple(
-            parse_fault_spec(spec) if isinstance(spec, str) else spec for spec in specs
-        )
+        self.specs = tuple(_parsed(spec) if isinstance(spec, str) else spec for spec in specs)
         self.hz = hz
         self.exempt = 0
         """Requests that some capability's own gate let pass unseen."""
         self.injected = 0
-        self._order = check_order_of(era)
+        self._era = era
         self._entries: list[_Position | _Attribute] = []
         self._limiters: list[MessageLimiter | None] = []
         for number, spec in enumerate(self.specs):
@@ -135,6 +147,12 @@ class FaultPlan:
                 else None
             )
         self._matches: dict[tuple[str, str], bool] = {}
+
+    @cached_property
+    def _order(self) -> CheckOrder:
+        from buddysim.fault.attr import check_order_of
+
+        return check_order_of(self._era)
 
     def __bool__(self) -> bool:
         return bool(self._entries)
