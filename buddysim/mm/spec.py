@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -153,6 +152,8 @@ class MachineSpec:
     @classmethod
     def from_toml(cls, path: Path, *, profile: str | None = None) -> MachineSpec:
         """Read a machine file.  Raises ConfigError naming the file and the key."""
+        import tomllib
+
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
