@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import shlex
 
 from buddysim.replay.outcome import RunResult
@@ -48,7 +47,9 @@ def command_for_episode(run: RunResult, episode: Episode) -> str:
     """
     if episode.origin != "injected" or not _is_alone(run, episode):
         return command(run)
-    return command(run, (f"caller={glob.escape(episode.caller)},nth={episode.nth_of_caller}",))
+    from glob import escape
+
+    return command(run, (f"caller={escape(episode.caller)},nth={episode.nth_of_caller}",))
 
 
 def _is_alone(run: RunResult, episode: Episode) -> bool:

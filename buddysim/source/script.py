@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +98,8 @@ def _read_text(path: str) -> str:
     try:
         data = Path(path).read_bytes()
         if data[:2] == b"\x1f\x8b":
+            import gzip
+
             data = gzip.decompress(data)
     except (OSError, EOFError) as error:
         reason = getattr(error, "strerror", None) or str(error)
