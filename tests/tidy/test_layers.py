@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -117,14 +118,51 @@ def test_nobody_prints_but_cli_and_present() -> None:
                 assert node.func.id != "print", f"{path}:{node.lineno}"
 
 
-def test_the_command_line_imports_lean() -> None:
-    heavy = ("textual", "numpy", "pyarrow", "hypothesis", "altair", "plotly", "rich.progress")
-    code = (
-        "import sys, buddysim.cli.main\n"
-        f"print(','.join(name for name in {heavy!r} if name in sys.modules))"
-    )
+HEAVY = {
+    *("altair", "hypothesis", "numpy", "plotly", "pyarrow", "pydantic", "textual"),
+    *("asyncio", "email", "http", "importlib.metadata", "importlib.resources", "multiprocessing"),
+    *("rich.progress", "sqlite3", "unittest", "xml"),
+}
+"""Nothing that a command needs without a reason of its own."""
+NOT_FOR_SCRIPTS = {
+    *("gzip", "json", "rich._emoji_codes", "tomllib", "zstandard"),
+    *("buddysim.caller.handle", "buddysim.explain", "buddysim.lesson", "buddysim.report.explore"),
+    *("buddysim.fault.spec", "buddysim.kernel.failure_report", "buddysim.kernel.gfp_reading"),
+    *("buddysim.replay.exploration", "buddysim.replay.film", "buddysim.replay.grown"),
+    *("buddysim.replay.recorded", "buddysim.replay.recording_start", "buddysim.replay.snapshot"),
+    *("buddysim.source.oracle", "buddysim.source.packed", "buddysim.source.scanner"),
+    *("buddysim.source.sniff", "buddysim.warn.failure_report", "buddysim.warn.report_input"),
+}
+"""What recordings, failures, injection and other formats need."""
+
+
+def modules_after(code: str) -> set[str]:
+    """What a fresh process has imported once it has run ``code``."""
+    code += "\nimport os, sys\nos.write(1, '\\n'.join(['', *sys.modules]).encode())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
+    return set(done.stdout.splitlines())
+
+
+def test_the_command_line_imports_lean() -> None:
+    loaded = modules_after("import buddysim.cli.main")
+    assert "typer" in loaded
+    assert not loaded & HEAVY
+    assert {name for name in loaded if name.startswith("buddysim.cli.")} <= {
+        "buddysim.cli._exit",
+        "buddysim.cli._plain",
+        "buddysim.cli.main",
+    }
+
+
+def test_a_short_script_is_replayed_with_few_imports(tmp_path: Path) -> None:
+    script = tmp_path / "short.trace"
+    script.write_text("+1us probe alloc a gfp=GFP_KERNEL\n+1us probe free a\n")
+    argv = ["replay", "--quiet", str(script)]
+    assert all(find_spec(name) for name in HEAVY | NOT_FOR_SCRIPTS if name.startswith("buddysim"))
+    loaded = modules_after(f"from buddysim.cli.main import main; assert main({argv!r}) == 0")
+    assert "rich.table" in loaded
+    assert not loaded & HEAVY
+    assert not loaded & NOT_FOR_SCRIPTS
 
 
 def test_every_compiled_module_has_its_declarations() -> None:
