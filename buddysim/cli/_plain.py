@@ -34,7 +34,7 @@ class PlainGroup(TyperGroup):
 class _PlainOption(TyperOption):
     def process_value(self, ctx: Any, value: Any) -> Any:
         """The value as the verb takes it.  Raises Typer's usage errors."""
-        if not _is_plain(self, value):
+        if not _is_plain(self, ctx, value):
             return super().process_value(ctx, value)
         return _taken(self, ctx, value)
 
@@ -42,7 +42,7 @@ class _PlainOption(TyperOption):
 class _PlainArgument(TyperArgument):
     def process_value(self, ctx: Any, value: Any) -> Any:
         """The value as the verb takes it.  Raises Typer's usage errors."""
-        if not _is_plain(self, value):
+        if not _is_plain(self, ctx, value):
             return super().process_value(ctx, value)
         return _taken(self, ctx, value)
 
@@ -57,13 +57,13 @@ def _made_plain(params: list[Any]) -> list[Any]:
     return params
 
 
-def _is_plain(param: Any, value: Any) -> bool:
+def _is_plain(param: Any, ctx: Any, value: Any) -> bool:
     """Is there nothing to convert or to object to?  Older Typers, quick at it, are always asked."""
     descriptor = getattr(param, "type_descriptor", None)
     if descriptor is None:
         return False
     if value is None:
-        return not param.required
+        return not param.required or ctx.resilient_parsing
     if value is param.default or descriptor.annotation in (str, list[str]):
         return True
     if descriptor.annotation not in (Path, list[Path]) or descriptor.parameter_info.exists:

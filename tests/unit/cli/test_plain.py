@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,17 @@ def test_words_and_paths_need_no_conversion_library() -> None:
     argv = [sys.executable, "-c", code, "/dev/null/nowhere"]
     done = subprocess.run(argv, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_completing_an_option_needs_no_conversion_library() -> None:
+    code = (
+        "import atexit, sys\n"
+        "from buddysim.cli.main import main\n"
+        "atexit.register(lambda: print('pydantic' in sys.modules))\n"
+        "main([])\n"
+    )
+    words = {"COMP_WORDS": "buddysim replay --pla", "COMP_CWORD": "2"}
+    known = {**os.environ, **words, "_BUDDYSIM_COMPLETE": "complete_bash"}
+    argv = [sys.executable, "-c", code]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, env=known)
+    assert done.stdout == "--placement\nFalse\n"
