@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 
 from buddysim.bench.race import Race, Run
 from buddysim.errors import ConfigError
@@ -29,26 +29,32 @@ from pathlib import Path
 os.write(1, re.search(rb"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_bytes())[1])
 """
 _SCRIPT_PAIRS = 25
-_NO_EVENTS = "No page allocation events found"
+_NO_EVENTS = b"No page allocation events found"
 """What perf kmem says, with success, of a recording it cannot use."""
 _MEGABYTE = 1e6
 
 
 def command_seconds(argv: list[str], folder: Path, allowed: tuple[int, ...] = (0,)) -> float:
-    """Wall seconds of one command, its output thrown away.
+    """CPU seconds (user and system) of one command, its output thrown away.
 
     ``folder`` keeps the bytecode of whatever is imported, ours and the yardstick's alike, so that
     only the first run compiles.  Raises ConfigError for a status that is not ``allowed``.
     """
     known = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
     known.pop("PYTHONDONTWRITEBYTECODE", None)
-    started = perf_counter()
-    done = subprocess.run(argv, capture_output=True, text=True, env=known, check=False)
-    seconds = perf_counter() - started
+    before = _children_seconds()
+    done = subprocess.run(argv, capture_output=True, env=known, check=False)
+    seconds = _children_seconds() - before
     if done.returncode not in allowed or _NO_EVENTS in done.stdout + done.stderr:
-        said = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()[-1:]
         raise ConfigError(f"{' '.join(argv)} did not work: {' '.join(said)}")
     return seconds
+
+
+def _children_seconds() -> float:
+    """CPU seconds of all children that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def peak_megabytes(code: str) -> float:
@@ -62,13 +68,28 @@ def peak_megabytes(code: str) -> float:
     return int(done.stdout) * 1024 / _MEGABYTE
 
 
-def start_races() -> Iterator[Race]:
-    """Cold start of the command line against importing what every such tool imports."""
+def start_races(mem_bytes: int) -> Iterator[Race]:
+    """Cold start of the command line against importing what every such tool imports; and making a
+    machine of this size against importing what makes it."""
     for name, prepare in (
         ("buddysim --help", _prepare_help),
         ("replay, 50 lines", _prepare_script),
     ):
         yield Race("start", name, "s", 1, "importing typer and rich", prepare)
+    yield Race(
+        group="start",
+        name=f"a machine of {format_bytes(mem_bytes)}",
+        unit="s",
+        work=1,
+        yardstick="imports alone",
+        prepare=partial(_prepare_machine, mem_bytes),
+    )
+
+
+def _prepare_machine(mem_bytes: int, folder: Path) -> tuple[Run, Run]:
+    argv = [sys.executable, "-c", _BUILD.format(mem=mem_bytes)]
+    nothing = [sys.executable, "-c", _NOTHING]
+    return partial(command_seconds, argv, folder), partial(command_seconds, nothing, folder)
 
 
 def _prepare_help(folder: Path) -> tuple[Run, Run]:
@@ -98,14 +119,19 @@ def _fifty_lines() -> str:
 def memory_races(sizes: tuple[int, ...], events: tuple[int, ...]) -> Iterator[Race]:
     """Peak memory of building machines, and of streaming replays that differ only in length."""
     for mem in sizes:
-        code = _BUILD.format(mem=mem)
         name = f"a machine of {format_bytes(mem)}"
-        yield Race("memory", name, "MB", 1, "imports alone", partial(_prepare_memory, code))
-    for number in events:
-        code = _STREAM.format(events=number, mem=1 << 30)
-        name = f"streaming {number:,} events, 1G"
-        yield Race("memory", name, "MB", 1, "imports alone", partial(_prepare_memory, code))
+        yield _memory_race(name, _BUILD.format(mem=mem), "imports alone", _NOTHING)
+    shortest, *longer = (_STREAM.format(events=number, mem=1 << 30) for number in events)
+    name = f"streaming {events[0]:,} events, 1G"
+    yield _memory_race(name, shortest, "imports alone", _NOTHING)
+    for number, code in zip(events[1:], longer, strict=True):
+        times = number // events[0]
+        told = f"streaming {number:,} events, {times} times longer, 1G"
+        yield _memory_race(told, code, name, shortest)
 
 
-def _prepare_memory(code: str, _folder: Path) -> tuple[Run, Run]:
-    return partial(peak_megabytes, code), partial(peak_megabytes, _NOTHING)
+def _memory_race(name: str, code: str, yardstick: str, other: str) -> Race:
+    def prepare(_folder: Path) -> tuple[Run, Run]:
+        return partial(peak_megabytes, code), partial(peak_megabytes, other)
+
+    return Race("memory", name, "MB", 1, yardstick, prepare)

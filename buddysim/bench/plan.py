@@ -38,6 +38,17 @@ class AllocPlan:
     """Canonical mask; of a free, 0."""
     nr_slots: int
 
+    @classmethod
+    def empty(cls) -> AllocPlan:
+        """No rows yet."""
+        return cls(array("b"), array("i"), array("I"), 0)
+
+    def add(self, order: int, slot: int, gfp: int) -> None:
+        """One row more."""
+        self.order.append(order)
+        self.slot.append(slot)
+        self.gfp.append(gfp)
+
     @property
     def events(self) -> int:
         """Rows."""
@@ -51,7 +62,7 @@ def build_plan(events: int, live_pages: int, *, drained: bool = False) -> AllocP
     ``drained``: rows that free all that is left follow, so that the plan can be repeated.
     """
     stream = Stream(0, "bench plan")
-    plan = AllocPlan(array("b"), array("i"), array("I"), 0)
+    plan = AllocPlan.empty()
     spare: list[int] = []
     held: list[tuple[int, int]] = []
     pages = 0
@@ -63,7 +74,7 @@ def build_plan(events: int, live_pages: int, *, drained: bool = False) -> AllocP
             slot, order = held.pop()
             spare.append(slot)
             pages -= 1 << order
-            _add(plan, FREE, slot, 0)
+            plan.add(FREE, slot, 0)
             continue
         order = _pick(_ORDER_ODDS, draw >> 8)
         if not spare:
@@ -72,16 +83,10 @@ def build_plan(events: int, live_pages: int, *, drained: bool = False) -> AllocP
         slot = spare.pop()
         held.append((slot, order))
         pages += 1 << order
-        _add(plan, order, slot, _pick(_GFP_ODDS, draw >> 32))
+        plan.add(order, slot, _pick(_GFP_ODDS, draw >> 32))
     for slot, _order in held if drained else ():
-        _add(plan, FREE, slot, 0)
+        plan.add(FREE, slot, 0)
     return plan
-
-
-def _add(plan: AllocPlan, order: int, slot: int, gfp: int) -> None:
-    plan.order.append(order)
-    plan.slot.append(slot)
-    plan.gfp.append(gfp)
 
 
 def _pick(odds: tuple[tuple[int, int], ...], draw: int) -> int:

@@ -36,8 +36,13 @@ class PlanTrace:
         )
         self.events = events or plan.events
         self.began = 0.0
-        """CPU time of the process when the rows were last asked for, in seconds."""
+        """CPU time of the process when the rows were last asked for, in seconds; later by what it
+        took to make them."""
         self._cycle = list(_cycle_of(plan, mem_bytes))
+
+    def expected_rows(self) -> int:
+        """All of them."""
+        return self.events
 
     def batches(self) -> Iterator[EventBatch]:
         """The rows in order; times go on from one cycle to the next."""
@@ -47,7 +52,10 @@ class PlanTrace:
             for batch in self._cycle:
                 left = self.events - first - batch.first
                 if left > 0:
-                    yield _later(batch, first, left)
+                    started = process_time()
+                    later = _later(batch, first, left)
+                    self.began += process_time() - started
+                    yield later
 
 
 def _cycle_of(plan: AllocPlan, mem_bytes: int) -> Iterator[EventBatch]:

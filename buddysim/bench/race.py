@@ -9,7 +9,12 @@ from pathlib import Path
 from statistics import median
 from typing import Literal
 
-__all__ = ["Race", "Row", "Run", "run_race"]
+__all__ = ["Race", "Row", "Run", "Unavailable", "run_race"]
+
+
+class Unavailable(Exception):
+    """What a race needs is not there; it is left out, and the message says why."""
+
 
 Run = Callable[[], float]
 """Does the work once; the figure: seconds it took, or bytes it needed."""
@@ -28,9 +33,12 @@ class Race:
     yardstick: str
     """What it is held against; empty when there is nothing to hold it against."""
     prepare: Callable[[Path], tuple[Run, Run | None]]
-    """Given a folder for files of its own: the thing and the yardstick, ready to run."""
+    """Given a folder for files: the thing and the yardstick, ready to run.  May raise
+    Unavailable."""
     yardstick_work: float = 0.0
     """Units of one run of the yardstick; 0 = as many as ours."""
+    note: str = ""
+    """What a reader of the figure must know."""
 
     @property
     def better(self) -> Literal["higher", "lower"]:
@@ -53,10 +61,14 @@ class Row:
     ratio: float
     """``value / yardstick_value``, the median over pairs run one after the other; 0 without."""
     repeats: int
+    note: str = ""
 
 
 def run_race(race: Race, folder: Path, repeats: int) -> Row:
-    """Run thing and yardstick ``repeats`` times in turns.  ``folder`` is the race's to fill."""
+    """Run thing and yardstick ``repeats`` times in turns.  ``folder`` takes files.
+
+    Raises Unavailable, and what the race raises.
+    """
     thing, yardstick = race.prepare(folder)
     values: list[float] = []
     held: list[float] = []
@@ -77,6 +89,7 @@ def run_race(race: Race, folder: Path, repeats: int) -> Row:
         yardstick_value=median(held) if held else 0.0,
         ratio=median(ratios) if ratios else 0.0,
         repeats=repeats,
+        note=race.note,
     )
 
 

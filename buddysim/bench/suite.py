@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,29 +10,39 @@ from pathlib import Path
 
 import buddysim
 from buddysim.bench.child import memory_races, start_races
+from buddysim.bench.commands import perf_races, report_races, trace_cmd_races
 from buddysim.bench.cores import core_races
-from buddysim.bench.ingest import ingest_races, perf_races
+from buddysim.bench.ingest import ingest_races
 from buddysim.bench.instructions import instruction_races
-from buddysim.bench.race import Race, Row, run_race
-from buddysim.bench.replays import explore_races, replay_races
+from buddysim.bench.limits import Verdict, judged
+from buddysim.bench.parallel import compare_races, explore_races
+from buddysim.bench.race import Race, Row, Unavailable, run_race
+from buddysim.bench.recordings import recording_races
+from buddysim.bench.replays import replay_races
 from buddysim.bench.scaling import scaling_races
 from buddysim.errors import ConfigError
 from buddysim.replay.engine import core_build
 
-__all__ = ["GROUPS", "Bench", "BenchOptions", "races", "run_bench"]
+__all__ = ["GROUPS", "QUICK_GROUPS", "Bench", "BenchOptions", "races", "run_bench"]
 
 GROUPS = (
     "core",
     "instructions",
     "ingest",
+    "report",
     "replay",
+    "recordings",
     "explore",
+    "compare",
     "start",
     "memory",
     "scaling",
     "perf.data",
+    "trace.dat",
 )
 """In the order they are run."""
+QUICK_GROUPS = tuple(name for name in GROUPS if name != "instructions")
+"""Those that take seconds."""
 
 Progress = Callable[[int, int, str], None]
 """Called before each race: how many are done, how many there are, the name of the next."""
@@ -51,7 +60,9 @@ class BenchOptions:
     """Shorter traces, no 64 GiB machine in core and replay: minutes become seconds."""
     groups: tuple[str, ...] = GROUPS
     perf_data: Path | None = None
-    """A recording that ``perf kmem`` reads as well."""
+    """A recording that ``perf kmem`` reads as well; None: one is made."""
+    trace_dat: Path | None = None
+    """A recording that ``trace-cmd report`` reads as well; None: the made-up plan."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,15 @@ class Bench:
     python: str
     quick: bool
     rows: tuple[Row, ...]
+    limits: tuple[Verdict, ...]
+    """What was promised of the groups that were run, and whether it was kept."""
+    left_out: tuple[str, ...]
+    """Races that could not be run, and why."""
+
+    @property
+    def kept(self) -> bool:
+        """No limit was missed; those that could not be measured are not counted."""
+        return all(verdict.outcome != "missed" for verdict in self.limits)
 
 
 def races(options: BenchOptions) -> Iterator[Race]:
@@ -77,49 +97,54 @@ def races(options: BenchOptions) -> Iterator[Race]:
 
 
 def _group(name: str, options: BenchOptions) -> Iterator[Race]:
-    sizes = (_SMALL, _MIDDLE) if options.quick else (_SMALL, _MIDDLE, _LARGE)
-    events = 300_000 if options.quick else 1_000_000
-    if name == "core":
-        yield from core_races(sizes, events)
-    elif name == "instructions":
-        if core_build() == "compiled":
-            yield from instruction_races()
-    elif name == "ingest":
-        yield from ingest_races(events // 2)
-    elif name == "replay":
-        yield from replay_races(sizes, events)
-    elif name == "explore":
-        yield from explore_races(_SMALL, events // 100)
-    elif name == "start":
-        yield from start_races()
-    elif name == "memory":
-        yield from memory_races((_SMALL, _LARGE), (100_000, events))
-    elif name == "scaling":
-        lengths = (100_000, 1_000_000) if options.quick else (100_000, 1_000_000, 10_000_000)
-        yield from scaling_races(lengths, (_SMALL, _LARGE))
-    elif options.perf_data is not None:
-        perf = shutil.which("perf")
-        if perf is not None:
-            yield from perf_races(options.perf_data, perf)
+    """The races of one group; an interpreted build gets a tenth of the work."""
+    quick, compiled = options.quick, core_build() == "compiled"
+    sizes = (_SMALL, _MIDDLE) if quick else (_SMALL, _MIDDLE, _LARGE)
+    events = (300_000 if quick else 1_000_000) // (1 if compiled else 10)
+    cycles = (2 if quick else 8) if compiled else 1
+    lengths = (100_000, 1_000_000) if quick or not compiled else (100_000, 1_000_000, 10_000_000)
+    by_group: dict[str, Callable[[], Iterator[Race]]] = {
+        "core": lambda: core_races(sizes, events),
+        "instructions": lambda: instruction_races() if compiled else iter(()),
+        "ingest": lambda: ingest_races(cycles),
+        "report": lambda: report_races(32 if compiled else 4),
+        "replay": lambda: replay_races(sizes, events),
+        "recordings": recording_races,
+        "explore": lambda: explore_races(events // 30),
+        "compare": lambda: compare_races(16 if compiled else 1),
+        "start": lambda: start_races(_LARGE),
+        "memory": lambda: memory_races((_SMALL, _LARGE), lengths),
+        "scaling": lambda: scaling_races(lengths, (_SMALL, _LARGE)),
+        "perf.data": lambda: perf_races(options.perf_data, quick=quick),
+        "trace.dat": lambda: trace_cmd_races(options.trace_dat, cycles),
+    }
+    return by_group[name]()
 
 
 def run_bench(options: BenchOptions, progress: Progress | None = None) -> Bench:
     """Run everything asked for.  Raises ConfigError; what a race raises passes through."""
     chosen = list(races(options))
-    rows = []
+    rows, left_out = [], []
     with tempfile.TemporaryDirectory(prefix="buddysim-bench-") as folder:
         for number, race in enumerate(chosen):
+            name = f"{race.group}: {race.name}"
             if progress is not None:
-                progress(number, len(chosen), f"{race.group}: {race.name}")
+                progress(number, len(chosen), name)
             repeats = 1 if race.group == "instructions" else options.repeats
-            rows.append(run_race(race, Path(folder), repeats))
+            try:
+                rows.append(run_race(race, Path(folder), repeats))
+            except Unavailable as reason:
+                left_out.append(f"{name}: {reason}")
+    build = core_build()
     return Bench(
         version=buddysim.__version__,
-        build=core_build(),
+        build=build,
         cpu=_cpu(),
         python=platform.python_version(),
         quick=options.quick,
         rows=tuple(rows),
+        limits=tuple(judged(rows, options.groups, build)),
+        left_out=tuple(left_out),
     )
 
 

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from buddysim.bench.limits import Verdict
 from buddysim.bench.race import Row
 from buddysim.bench.suite import Bench
 
@@ -28,14 +29,36 @@ def render_bench(bench: Bench) -> RenderableType:
         for row in rows:
             table.add_row(Text(row.name), _figure(row.value, row.unit), _ratio(row), _held(row))
         parts += [Text(""), table]
-    parts += [Text(""), Text(_LEGEND)]
-    return Group(*parts)
+    if bench.limits:
+        parts += [Text(""), _limits(bench)]
+    return Group(*parts, Text(""), *map(Text, _remarks(bench)))
+
+
+def _remarks(bench: Bench) -> list[str]:
+    """Everything to know about the figures, a line each."""
+    notes = dict.fromkeys(f"{row.group}: {row.note}." for row in bench.rows if row.note)
+    return [*notes, *(f"Left out: {reason}." for reason in bench.left_out), _LEGEND]
 
 
 _LEGEND = (
     "ratio = figure / the yardstick's figure, both measured in turns.  Rates: more is better; "
-    "seconds, ns and MB: less is better."
+    "seconds, ns and MB: less is better.  Seconds are the processes' own (user and system); only "
+    "more jobs are held against fewer by the wall clock."
 )
+_STYLES = {"met": "green", "missed": "bold red", "not measured": "dim"}
+
+
+def _limits(bench: Bench) -> Table:
+    table = Table(title="limits", title_justify="left", box=None)
+    table.add_column("promise")
+    table.add_column("figure", justify="right")
+    table.add_column("limit", justify="right")
+    table.add_column("")
+    table.add_column("of")
+    for each in bench.limits:
+        outcome = Text(each.outcome, style=_STYLES[each.outcome])
+        table.add_row(each.name, _judged_figure(each), _bound(each), outcome, _of(each))
+    return table
 
 
 def format_markdown(bench: Bench, date: str = "") -> str:
@@ -50,7 +73,24 @@ def format_markdown(bench: Bench, date: str = "") -> str:
     for row in bench.rows:
         cells = (row.group, row.name, _figure(row.value, row.unit), _ratio(row), _held(row))
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", _LEGEND, ""])
+    if bench.limits:
+        lines += ["", "| promise | figure | limit | | of |", "|---|---|---|---|---|"]
+    for each in bench.limits:
+        told = (each.name, _judged_figure(each), _bound(each), each.outcome, _of(each))
+        lines.append(f"| {' | '.join(told)} |")
+    return "\n".join([*lines, "", *_remarks(bench), ""])
+
+
+def _judged_figure(verdict: Verdict) -> str:
+    return "" if verdict.figure is None else _figure(verdict.figure, verdict.unit)
+
+
+def _bound(verdict: Verdict) -> str:
+    return f"at {verdict.at} {_figure(verdict.limit, verdict.unit)}"
+
+
+def _of(verdict: Verdict) -> str:
+    return f"needs {verdict.row}" if verdict.outcome == "not measured" else verdict.row
 
 
 def _headline(bench: Bench) -> str:
@@ -67,7 +107,7 @@ def _figure(value: float, unit: str) -> str:
         for prefix, size in _UNITS:
             if value >= size:
                 return f"{value / size:.3g} {prefix} {unit}"
-    return f"{value:.3g} {unit}"
+    return f"{value:.2f} x" if unit == "x" else f"{value:.3g} {unit}"
 
 
 def _ratio(row: Row) -> str:

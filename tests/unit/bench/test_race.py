@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from buddysim.bench.race import Race, Run, run_race
-from buddysim.bench.suite import GROUPS, BenchOptions, races
+from buddysim.bench.suite import GROUPS, BenchOptions, races, run_bench
 from buddysim.errors import ConfigError
 
 
@@ -50,6 +50,30 @@ def test_quick_leaves_out_the_large_machine_and_only_chooses_groups() -> None:
     assert any("64G" in name for name in full)
     assert quick == [name for name in full[: len(full)] if name in quick and "64G" not in name]
     assert {each.group for each in races(BenchOptions(groups=("scaling",)))} == {"scaling"}
+
+
+def test_an_interpreted_build_gets_a_tenth(monkeypatch: pytest.MonkeyPatch) -> None:
+    works = []
+    for build in ("compiled", "interpreted"):
+        monkeypatch.setattr("buddysim.bench.suite.core_build", lambda build=build: build)
+        works.append(next(races(BenchOptions(groups=("core",)))).work)
+    assert works[0] == 10 * works[1]
+
+
+def test_what_cannot_be_raced_is_left_out_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    groups = ("perf.data", "trace.dat")
+    found = run_bench(BenchOptions(1, True, groups))
+    assert found.rows == ()
+    assert [line.rpartition(": ")[2] for line in found.left_out] == [
+        "perf is not installed",
+        "trace-cmd is not installed",
+    ]
+    if found.build == "compiled":
+        assert {verdict.outcome for verdict in found.limits} == {"not measured"}
+    assert found.kept
 
 
 def test_every_race_is_held_against_something_and_named_once() -> None:
