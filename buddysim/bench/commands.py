@@ -13,6 +13,7 @@ from buddysim.bench.child import command_seconds
 from buddysim.bench.files import sample
 from buddysim.bench.ingest import REGEX, regex_run
 from buddysim.bench.race import Race, Run, Unavailable
+from buddysim.errors import ConfigError
 
 __all__ = ["perf_races", "report_races", "report_run", "trace_cmd_races"]
 
@@ -75,7 +76,20 @@ def _prepare_perf(data: Path | None, times: int, folder: Path) -> tuple[Run, Run
     perf = _tool("perf")
     recorded = data or _recorded(perf, times, folder)
     theirs = [perf, "kmem", "-i", str(recorded), "--page", "--caller", "stat"]
-    return report_run(recorded, folder, 1), lambda: command_seconds(theirs, folder)
+    return report_run(recorded, folder, 1), _yardstick(theirs, folder, given=data is not None)
+
+
+def _yardstick(argv: list[str], folder: Path, *, given: bool) -> Run:
+    """A tool on a file that the user gave, or that it has to show it can read.
+
+    Raises Unavailable.
+    """
+    if not given:
+        try:
+            command_seconds(argv, folder)
+        except ConfigError as error:
+            raise Unavailable(str(error)) from error
+    return lambda: command_seconds(argv, folder)
 
 
 def _tool(name: str) -> str:
@@ -111,4 +125,4 @@ def _prepare_trace_cmd(data: Path | None, cycles: int, folder: Path) -> tuple[Ru
     tool = _tool("trace-cmd")
     path = data or sample(folder, "plan.dat", cycles).path
     theirs = [tool, "report", "-i", str(path)]
-    return report_run(path, folder, 1), lambda: command_seconds(theirs, folder)
+    return report_run(path, folder, 1), _yardstick(theirs, folder, given=data is not None)
