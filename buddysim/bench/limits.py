@@ -75,7 +75,7 @@ LIMITS = (
           "ratio", "most", 2.5, "x"),
     Limit("cost of an event, long or short trace, large or small machine", "scaling", "*",
           "spread", "most", 1.5, "x", build=""),
-    Limit("memory, long stream to short one", "memory", "streaming*longer*", "ratio", "most", 1.1,
+    Limit("memory, long stream to short one", "memory", "streaming*longer*", "ratio", "most", 1.2,
           "x", build=""),
     Limit("interpreted replay", "replay", "model placement, 64M", "value", "least", 0.3e6,
           "events/s", build="interpreted"),

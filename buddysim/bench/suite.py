@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from buddysim.bench.cores import core_races
 from buddysim.bench.ingest import ingest_races
 from buddysim.bench.instructions import instruction_races
 from buddysim.bench.limits import Verdict, judged
-from buddysim.bench.parallel import compare_races, explore_races
+from buddysim.bench.parallel import compare_races, cores, explore_races
 from buddysim.bench.race import Race, Row, Unavailable, run_race
 from buddysim.bench.recordings import recording_races
 from buddysim.bench.replays import replay_races
@@ -72,6 +73,10 @@ class Bench:
     version: str
     build: str
     cpu: str
+    processors: int
+    """That this process may use."""
+    load: float
+    """Processes that were running or waiting to, before the first race; ours is one more."""
     python: str
     quick: bool
     rows: tuple[Row, ...]
@@ -124,6 +129,7 @@ def _group(name: str, options: BenchOptions) -> Iterator[Race]:
 def run_bench(options: BenchOptions, progress: Progress | None = None) -> Bench:
     """Run everything asked for.  Raises ConfigError; what a race raises passes through."""
     chosen = list(races(options))
+    load = os.getloadavg()[0]
     rows, left_out = [], []
     with tempfile.TemporaryDirectory(prefix="buddysim-bench-") as folder:
         for number, race in enumerate(chosen):
@@ -140,6 +146,8 @@ def run_bench(options: BenchOptions, progress: Progress | None = None) -> Bench:
         version=buddysim.__version__,
         build=build,
         cpu=_cpu(),
+        processors=cores(),
+        load=round(load, 2),
         python=platform.python_version(),
         quick=options.quick,
         rows=tuple(rows),

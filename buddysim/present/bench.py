@@ -98,7 +98,7 @@ def _headline(bench: Bench) -> str:
     short = ", --quick" if bench.quick else ""
     return (
         f"buddysim {bench.version}, core {bench.build}, Python {bench.python}, {bench.cpu}, "
-        f"medians of {repeats}{short}"
+        f"{bench.processors} processors, load {bench.load:g}, medians of {repeats}{short}"
     )
 
 

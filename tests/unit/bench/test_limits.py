@@ -79,7 +79,7 @@ def test_only_a_missed_limit_is_a_promise_broken() -> None:
             Verdict("n", 1.0, "most", 1.0, "s", outcome, "row")  # type: ignore[arg-type] # words
             for outcome in outcomes
         )
-        return Bench("1", "compiled", "cpu", "3", False, (), limits, ())
+        return Bench("1", "compiled", "cpu", 2, 0.0, "3", False, (), limits, ())
 
     assert bench("met", "not measured").kept
     assert not bench("met", "missed").kept

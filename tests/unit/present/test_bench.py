@@ -13,6 +13,8 @@ BENCH = Bench(
     version="1.2",
     build="compiled",
     cpu="Some CPU",
+    processors=2,
+    load=0.5,
     python="3.11.7",
     quick=False,
     rows=(
@@ -31,7 +33,8 @@ BENCH = Bench(
 def test_markdown_names_build_machine_and_date() -> None:
     text = format_markdown(BENCH, "1 May 2026")
     assert text.startswith(
-        "buddysim 1.2, core compiled, Python 3.11.7, Some CPU, medians of 5, 1 May 2026.\n"
+        "buddysim 1.2, core compiled, Python 3.11.7, Some CPU, "
+        "2 processors, load 0.5, medians of 5, 1 May 2026.\n"
     )
     assert "| core | core, 64M | 52.3 M events/s | 0.65 | the bound: 80 M events/s |" in text
     assert "| start | buddysim --help | 0.123 s |  |  |" in text
