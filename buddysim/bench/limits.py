@@ -77,8 +77,8 @@ LIMITS = (
           "spread", "most", 1.5, "x", build=""),
     Limit("memory, long stream to short one", "memory", "streaming*longer*", "ratio", "most", 1.2,
           "x", build=""),
-    Limit("interpreted replay", "replay", "model placement, 64M", "value", "least", 0.3e6,
-          "events/s", build="interpreted"),
+    Limit("packed recordings, interpreted, with findings", "recordings", "*findings", "value",
+          "least", 0.3e6, "events/s", _RECORDINGS, build="interpreted"),
 )  # fmt: skip
 """In the order they are shown."""
 

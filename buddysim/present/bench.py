@@ -107,7 +107,9 @@ def _figure(value: float, unit: str) -> str:
         for prefix, size in _UNITS:
             if value >= size:
                 return f"{value / size:.3g} {prefix} {unit}"
-    return f"{value:.2f} x" if unit == "x" else f"{value:.3g} {unit}"
+    if unit == "x":
+        return f"{value:.2f} x"
+    return f"{value:,.0f} {unit}" if value >= 1000 else f"{value:.3g} {unit}"
 
 
 def _ratio(row: Row) -> str:

@@ -53,7 +53,7 @@ def test_each_build_has_its_own_limits() -> None:
     )
     assert EVENT in compiled & interpreted
     assert HELP in compiled - interpreted
-    assert "interpreted replay" in interpreted - compiled
+    assert any("interpreted" in name for name in interpreted - compiled)
 
 
 def test_groups_that_were_not_run_are_not_judged() -> None:
