@@ -106,7 +106,7 @@ def _group(name: str, options: BenchOptions) -> Iterator[Race]:
     quick, compiled = options.quick, core_build() == "compiled"
     sizes = (_SMALL, _MIDDLE) if quick else (_SMALL, _MIDDLE, _LARGE)
     events = (300_000 if quick else 1_000_000) // (1 if compiled else 10)
-    cycles = (2 if quick else 8) if compiled else 1
+    cycles = (4 if quick else 8) if compiled else 1
     lengths = (100_000, 1_000_000) if quick or not compiled else (100_000, 1_000_000, 10_000_000)
     by_group: dict[str, Callable[[], Iterator[Race]]] = {
         "core": lambda: core_races(sizes, events),
