@@ -20,6 +20,7 @@ TO_CYTHONIZE: tuple[str, ...] = (
     "buddysim/bench/core_loop.py",
     "buddysim/bench/lower_bound.py",
     "buddysim/mm/page_arrays.py",
+    "buddysim/mm/cpu_words.py",
     "buddysim/mm/free_area.py",
     "buddysim/mm/fallback.py",
     "buddysim/mm/pcp.py",

@@ -1,64 +1,74 @@
 cimport cython
 
-from buddysim.mm.page_arrays cimport PageArrays
+cimport buddysim.mm.bare as bare
+from buddysim.mm.cpu_words cimport CpuWords
 
-cdef int _JOURNAL_MOVABLE
 cdef int _MERGE_ALWAYS, _MERGE_RETAG
-cdef int _MAX_ORDER, _NR_TYPES, _NR_PCP_LISTS, _PCP_HEAD, _NOT_HEAD
-cdef int _ALLOC_CMA, _MOVABLE, _HIGHATOMIC, _CMA, _ISOLATE, _PCPTYPES
-cdef int _PCP_DYNAMIC, _PCP_FIXED, _PCP_SINGLE
-cdef int _PREV_FREE_HIGH_ORDER, _SCALE_MAX, _THP_ORDER, _THP_LIST
+cdef int _ALLOC_CMA, _MOVABLE, _HIGHATOMIC, _CMA, _ISOLATE
+cdef int _PCP_FIXED, _PCP_SINGLE, _THP_ORDER, _THP_LIST
 
 
-cdef class FreeArea(PageArrays):
+cdef class FreeArea(CpuWords):
     cdef public long long[::1] nr_free
-    cdef public int[::1] free_diff
-    cdef public int[::1] cma_diff
     cdef public int stat_threshold, cpu, merge_rule
     cdef public long long free, free_cma, free_highatomic
     cdef public bint tail_rule
-    cdef public int pcp_rule, pcp_max_order, pcp_base
+    cdef public int pcp_rule, pcp_max_order, pcp_base, plain_order, plain_page
     cdef public bint has_cma, pcp_spares_cma
     cdef public bint pcp_thp, reclaim_active, below_high
-    cdef public long long pgfree
-    cdef public int[::1] pcp_count
-    cdef public int[::1] pcp_batch
-    cdef public int[::1] pcp_high
-    cdef public int[::1] pcp_high_min
-    cdef public int[::1] pcp_high_max
-    cdef public int[::1] pcp_alloc_factor
-    cdef public int[::1] pcp_free_count
-    cdef public int[::1] pcp_flags
+    cdef public long long pgfree, drain_count
 
+    @cython.locals(plain=cython.bint)
+    cpdef void settle_rules(self) noexcept
+    cpdef void keep_journal(self, bint on) noexcept
     cpdef int list_head(self, int order, int migratetype) noexcept
-    cdef inline void insert(self, int index, int before, int after, int mark) noexcept
-    cdef inline void list_push(self, int index, int head, int mark) noexcept
-    cpdef void list_append(self, int index, int head, int mark) noexcept
-    @cython.locals(index=cython.int)
-    cdef inline int list_pop(self, int head) noexcept
-    @cython.locals(before=cython.int, after=cython.int)
-    cdef inline void list_remove(self, int index) noexcept
-    @cython.locals(head=cython.int, index=cython.int)
+    @cython.locals(link=cython.p_int)
+    cdef inline void insert(
+        self, Py_ssize_t index, Py_ssize_t before, Py_ssize_t after, int mark
+    ) noexcept
+    cdef inline void list_push(self, Py_ssize_t index, Py_ssize_t head, int mark) noexcept
+    cpdef void list_append(self, Py_ssize_t index, Py_ssize_t head, int mark) noexcept
+    @cython.locals(index=cython.Py_ssize_t)
+    cdef inline Py_ssize_t list_pop(self, Py_ssize_t head) noexcept
+    @cython.locals(link=cython.p_int, before=cython.Py_ssize_t, after=cython.Py_ssize_t)
+    cdef inline void list_remove(self, Py_ssize_t index) noexcept
+    @cython.locals(head=cython.Py_ssize_t, index=cython.Py_ssize_t)
     cdef inline int first(self, int order, int migratetype) noexcept
 
-    @cython.locals(head=cython.int)
+    @cython.locals(head=cython.Py_ssize_t)
     cdef inline void add_to_free_list(
         self, int index, int order, int migratetype, bint to_tail
     ) noexcept
     cpdef void load_free_block(self, int index, int order, int migratetype) noexcept
     cpdef void add_free_block(self, int index, int order, int migratetype) noexcept
     cdef inline void del_from_free_list(self, int index, int order) noexcept
-    @cython.locals(cpu=cython.int, moved=cython.int)
+    @cython.locals(words=cython.p_int, at=cython.Py_ssize_t, moved=cython.int)
     cdef inline void account_freepages(self, int nr_pages, int migratetype) noexcept
     @cython.locals(given=cython.int)
     cdef inline int expand(self, int index, int low, int high, int migratetype) noexcept
     @cython.locals(given=cython.int)
     cdef inline void take_block(self, int index, int low, int high, int migratetype) noexcept
-    @cython.locals(current=cython.int, index=cython.int)
     cpdef int rmqueue_smallest(self, int order, int migratetype) noexcept
-    @cython.locals(buddy=cython.int, parent_buddy=cython.int)
+    @cython.locals(
+        current=cython.int, link=cython.p_int, head=cython.Py_ssize_t, index=cython.Py_ssize_t
+    )
+    cdef inline int take_smallest(self, int order, int migratetype) noexcept
+    @cython.locals(got=cython.int, index=cython.Py_ssize_t)
+    cdef int move_smallest(
+        self, int order, int migratetype, Py_ssize_t head, int want
+    ) noexcept
     cpdef void free_one_page(self, int index, int order, int migratetype, bint to_tail) noexcept
-    cdef void move_to_buddy_lists(self, int index, int order, int migratetype) noexcept
+    @cython.locals(
+        buddy=cython.Py_ssize_t, parent_buddy=cython.Py_ssize_t, heads=cython.p_schar
+    )
+    cdef inline void merge_back(
+        self, Py_ssize_t index, int order, int migratetype, bint to_tail
+    ) noexcept
+    cdef void release_block(self, int cpu, int index, int order) noexcept
+    @cython.locals(migratetype=cython.int)
+    cdef inline void put_back(self, int cpu, Py_ssize_t index, int order) noexcept
+    @cython.locals(released=cython.int, index=cython.Py_ssize_t)
+    cdef int release_tail(self, int cpu, Py_ssize_t head, int order, int pages) noexcept
     @cython.locals(other=cython.int)
     cdef bint absorb_type(self, int buddy, int order, int migratetype) noexcept
 
@@ -66,30 +76,35 @@ cdef class FreeArea(PageArrays):
     cdef inline int pcp_head(self, int cpu, int pindex) noexcept
     cpdef int pcp_list(self, int cpu, int pindex) noexcept
     cdef inline int pindex_of(self, int order, int migratetype) noexcept
-    cdef inline int pindex_order(self, int pindex) noexcept
-    @cython.locals(high=cython.int)
-    cdef int clamp_high(self, int cpu) noexcept
+    @cython.locals(
+        link=cython.p_int, words=cython.p_int, head=cython.Py_ssize_t, index=cython.Py_ssize_t,
+        after=cython.Py_ssize_t, at=cython.Py_ssize_t,
+    )
+    cdef int rmqueue_zone(self, Py_ssize_t cpu, int order, int migratetype, int alloc_flags) noexcept
     @cython.locals(index=cython.int)
-    cdef int rmqueue_zone(self, int cpu, int order, int migratetype, int alloc_flags) noexcept
+    cdef int rmqueue_general(self, int cpu, int order, int migratetype, int alloc_flags) noexcept
     cdef inline int rmqueue_pcplist(
         self, int cpu, int order, int migratetype, int alloc_flags
     ) noexcept
     @cython.locals(head=cython.int, index=cython.int)
     cdef inline int pcp_pop(self, int cpu, int order, int migratetype, int alloc_flags) noexcept
-    cdef void free_block(self, int cpu, int index, int order) noexcept
     @cython.locals(
-        block_type=cython.int, migratetype=cython.int, pindex=cython.int, count=cython.int
+        link=cython.p_int, head=cython.Py_ssize_t, after=cython.Py_ssize_t,
+        migratetype=cython.int,
+    )
+    cdef void free_block(self, Py_ssize_t cpu, Py_ssize_t index, int order) noexcept
+    cdef void free_general(self, int cpu, int index, int order) noexcept
+    @cython.locals(
+        block_type=cython.int, migratetype=cython.int, pindex=cython.int, free_high=cython.bint
     )
     cdef inline void pcp_push(self, int cpu, int index, int order) noexcept
     @cython.locals(
-        batch=cython.int, flags=cython.int, free_count=cython.int, free_high=cython.bint,
+        words=cython.p_int, at=cython.Py_ssize_t, count=cython.int, free_count=cython.int,
         high=cython.int,
     )
-    cdef inline void note_free(self, int cpu, int order, int pindex, int count) noexcept
-    cdef inline void mark_movable(self, int index, int order, int value) noexcept
-    cdef void mark_block_movable(self, int index, int end, int value) noexcept
-    cpdef void set_movable(self, int index, int value) noexcept
-    cdef inline void mark_page(self, int index, int value) noexcept
+    cdef inline void note_free(self, Py_ssize_t cpu, int pages, int pindex, bint free_high) noexcept
+    @cython.locals(high=cython.int, count=cython.int)
+    cdef void release_due(self, int cpu, int pindex, bint free_high) noexcept
 
     cdef int pop_refilled(
         self, int cpu, int order, int migratetype, int alloc_flags, int head
@@ -97,6 +112,6 @@ cdef class FreeArea(PageArrays):
     cdef int pcp_search(self, int cpu, int migratetype, int alloc_flags) noexcept
     cdef void release_dynamic(self, int cpu, int pindex, int high, bint free_high) noexcept
     cdef void release_older(self, int cpu, int order, int pindex) noexcept
-    cdef bint note_high_order(self, int cpu, int batch) noexcept
+    cdef bint note_high_order(self, int cpu, int pages) noexcept
     cdef int rmqueue_buddy(self, int order, int migratetype, int alloc_flags) noexcept
     cdef void free_to_buddy(self, int index, int order) noexcept

@@ -11,16 +11,14 @@ from __future__ import annotations
 
 from array import array
 
+from buddysim.mm import bare
+from buddysim.mm.cpu_words import CpuWords
 from buddysim.mm.page_arrays import (
-    JOURNAL_MOVABLE,
-    MAX_ORDER,
     NOT_HEAD,
     NR_LISTS,
     NR_ORDERS,
-    NR_TYPES,
     PCP_HEAD,
     PCP_LISTS,
-    PageArrays,
 )
 
 __all__ = [
@@ -40,10 +38,6 @@ __all__ = [
     "FreeArea",
 ]
 
-HIGHATOMIC = 3
-CMA = 4
-ISOLATE = 5
-
 MERGE_ALWAYS = 0
 MERGE_ALIKE = 1
 MERGE_RETAG = 2
@@ -51,37 +45,27 @@ MERGE_RETAG = 2
 
 PCP_FIXED = 0
 PCP_LOW = 1
-PCP_DYNAMIC = 2
+PCP_DYNAMIC = bare.PCP_DYNAMIC
 PCP_SINGLE = 3
 """2.6.25: one list per cpu, searched for a page of the wanted type."""
-PCP_PREV_FREE_HIGH_ORDER = 1
+PCP_PREV_FREE_HIGH_ORDER = bare.PREV_FREE_HIGH_ORDER
 PCP_FREE_HIGH_BATCH = 2
-PCP_BATCH_SCALE_MAX = 5
+PCP_BATCH_SCALE_MAX = bare.SCALE_MAX
 
-_JOURNAL_MOVABLE = JOURNAL_MOVABLE
-_MAX_ORDER = MAX_ORDER
-_NR_PCP_LISTS = PCP_LISTS
-_PCP_HEAD = PCP_HEAD
 _MERGE_ALWAYS = MERGE_ALWAYS
 _MERGE_RETAG = MERGE_RETAG
-_NR_TYPES = NR_TYPES
 _ALLOC_CMA = 0x80
 _MOVABLE = 1
-_HIGHATOMIC = HIGHATOMIC
-_CMA = CMA
-_ISOLATE = ISOLATE
-_PCPTYPES = 3
-_NOT_HEAD = NOT_HEAD
-_PCP_DYNAMIC = PCP_DYNAMIC
+_HIGHATOMIC = 3
+_CMA = 4
+_ISOLATE = 5
 _PCP_FIXED = PCP_FIXED
 _PCP_SINGLE = PCP_SINGLE
-_PREV_FREE_HIGH_ORDER = PCP_PREV_FREE_HIGH_ORDER
-_SCALE_MAX = PCP_BATCH_SCALE_MAX
 _THP_ORDER = 9
 _THP_LIST = 12
 
 
-class FreeArea(PageArrays):
+class FreeArea(CpuWords):
     """The buddy lists of one zone and the per-cpu lists in front of them.
 
     Every operation is O(MAX_PAGE_ORDER).  What happens when a per-cpu list is empty or full is
@@ -91,8 +75,6 @@ class FreeArea(PageArrays):
     def __init__(self, start_pfn: int, nr_pages: int, pageblock_order: int, nr_cpus: int) -> None:
         super().__init__(start_pfn, nr_pages, pageblock_order, nr_cpus)
         self.nr_free = array("q", bytes(8 * NR_ORDERS))
-        self.free_diff = array("i", bytes(4 * nr_cpus))
-        self.cma_diff = array("i", bytes(4 * nr_cpus))
         self.stat_threshold = 0
         self.cpu = 0
         self.free = 0
@@ -104,49 +86,60 @@ class FreeArea(PageArrays):
         self.has_cma = False
         self.pcp_spares_cma = False
         """4.19..6.11: with CMA, movable requests that may not use it bypass the pcp lists."""
-        self.pcp_rule = _PCP_DYNAMIC
+        self.pcp_rule = bare.PCP_DYNAMIC
         self.pcp_max_order = 3
         self.pcp_thp = True
         self.reclaim_active = False
         self.below_high = False
         self.pgfree = 0
-        zeros = bytes(4 * nr_cpus)
-        self.pcp_count = array("i", zeros)
-        self.pcp_batch = array("i", zeros)
-        self.pcp_high = array("i", zeros)
-        self.pcp_high_min = array("i", zeros)
-        self.pcp_high_max = array("i", zeros)
-        self.pcp_alloc_factor = array("i", zeros)
-        self.pcp_free_count = array("i", zeros)
-        self.pcp_flags = array("i", zeros)
+        self.drain_count = 0
+        self.plain_order = self.plain_page = -1
+
+    def settle_rules(self) -> None:
+        """Say which orders the short ways of ``rmqueue_zone`` and ``free_block`` serve.
+
+        They know neither CMA nor an undo log nor stored types, and of the rules of pcp lists the
+        current one.  Until this is called, and after a change of these until it is called again,
+        every request goes the long way.
+        """
+        plain = self.pcp_rule == bare.PCP_DYNAMIC and not self.has_cma
+        plain = plain and not self.type_stored and not self.journaling
+        self.plain_order = self.pcp_max_order if plain else -1
+        self.plain_page = 0 if plain else -1
+
+    def keep_journal(self, on: bool) -> None:
+        """Start or stop noting writes to pages in the undo log."""
+        self.journaling = on
+        self.settle_rules()
 
     # Lists.
 
     def list_head(self, order: int, migratetype: int) -> int:
         """Sentinel of ``free_list[order][migratetype]``."""
-        return self.size + order * _NR_TYPES + migratetype
+        return self.size + order * bare.NR_TYPES + migratetype
 
     def list_push(self, index: int, head: int, mark: int) -> None:
         """Insert at the head of a list; ``mark`` is what ``order_of`` says of its blocks."""
-        self.insert(index, head, self.next[head], mark)
+        self.insert(index, head, self.link[2 * head], mark)
 
     def list_append(self, index: int, head: int, mark: int) -> None:
         """Insert at the tail of a list; ``mark`` as for :meth:`list_push`."""
-        self.insert(index, self.prev[head], head, mark)
+        self.insert(index, self.link[2 * head + 1], head, mark)
 
     def insert(self, index: int, before: int, after: int, mark: int) -> None:
         """Link a page between two neighbours and mark it."""
         if self.journaling:
             self.note_insert(index, before, after)
-        self.next[index] = after
-        self.prev[index] = before
-        self.prev[after] = index
-        self.next[before] = index
-        self.order_of[index] = mark
+        link = self.link
+        link[2 * index] = after
+        link[2 * index + 1] = before
+        link[2 * after + 1] = index
+        link[2 * before] = index
+        self.head_order[index] = mark
 
     def list_pop(self, head: int) -> int:
         """Take the first page off a list; its index, or -1 when the list is empty."""
-        index = self.next[head]
+        index = self.link[2 * head]
         if index == head:
             return -1
         self.list_remove(index)
@@ -154,18 +147,19 @@ class FreeArea(PageArrays):
 
     def list_remove(self, index: int) -> None:
         """Take a block off whatever list it is on."""
-        before = self.prev[index]
-        after = self.next[index]
+        link = self.link
+        after = link[2 * index]
+        before = link[2 * index + 1]
         if self.journaling:
             self.note_removal(index, before, after)
-        self.next[before] = after
-        self.prev[after] = before
-        self.order_of[index] = _NOT_HEAD
+        link[2 * before] = after
+        link[2 * after + 1] = before
+        self.head_order[index] = bare.NOT_HEAD
 
     def first(self, order: int, migratetype: int) -> int:
         """Index of the head block of a free list, or -1 when it is empty."""
-        head = self.size + order * _NR_TYPES + migratetype
-        index = self.next[head]
+        head = self.size + order * bare.NR_TYPES + migratetype
+        index = self.link[2 * head]
         return -1 if index == head else index
 
     # Blocks.
@@ -173,7 +167,7 @@ class FreeArea(PageArrays):
     def add_to_free_list(self, index: int, order: int, migratetype: int, to_tail: bool) -> None:
         """Put a block on a free list; no accounting of free pages."""
         self.nr_free[order] += 1
-        head = self.size + order * _NR_TYPES + migratetype
+        head = self.size + order * bare.NR_TYPES + migratetype
         if to_tail:
             self.list_append(index, head, order)
         else:
@@ -197,18 +191,19 @@ class FreeArea(PageArrays):
         """Change NR_FREE_PAGES, with per-cpu drift (3.6), and its CMA and HIGHATOMIC shares."""
         if migratetype == _ISOLATE:
             return
-        cpu = self.cpu
-        moved = self.free_diff[cpu] + nr_pages
+        words = self.words
+        at = self.cpu * bare.CPU_WORDS
+        moved = words[at + bare.FREE_DIFF] + nr_pages
         if moved > self.stat_threshold or -moved > self.stat_threshold:
             self.free += moved
             moved = 0
-        self.free_diff[cpu] = moved
+        words[at + bare.FREE_DIFF] = moved
         if migratetype == _CMA:
-            moved = self.cma_diff[cpu] + nr_pages
+            moved = words[at + bare.CMA_DIFF] + nr_pages
             if moved > self.stat_threshold or -moved > self.stat_threshold:
                 self.free_cma += moved
                 moved = 0
-            self.cma_diff[cpu] = moved
+            words[at + bare.CMA_DIFF] = moved
         elif migratetype == _HIGHATOMIC:
             self.free_highatomic += nr_pages
 
@@ -232,39 +227,81 @@ class FreeArea(PageArrays):
 
     def rmqueue_smallest(self, order: int, migratetype: int) -> int:
         """Index of a block taken from the smallest non-empty list that fits, or -1."""
+        return self.take_smallest(order, migratetype)
+
+    def take_smallest(self, order: int, migratetype: int) -> int:
+        """:meth:`rmqueue_smallest`, for loops of this module."""
         current = order
-        while current <= _MAX_ORDER:
-            if self.nr_free[current]:
-                index = self.first(current, migratetype)
-                if index >= 0:
-                    self.take_block(index, order, current, migratetype)
-                    if self.type_stored:
-                        self.set_type(index, migratetype)
-                    return index
+        link = self.link
+        head = self.size + order * bare.NR_TYPES + migratetype
+        while current <= bare.MAX_ORDER:
+            index = link[2 * head]
+            if index != head:
+                self.take_block(index, order, current, migratetype)
+                if self.type_stored:
+                    self.set_type(index, migratetype)
+                return index
             current += 1
+            head += bare.NR_TYPES
         return -1
+
+    def move_smallest(self, order: int, migratetype: int, head: int, want: int) -> int:
+        """Move ``want`` blocks of one type to the tail of a pcp list; how many there were."""
+        got = 0
+        while got < want:
+            index = self.take_smallest(order, migratetype)
+            if index < 0:
+                break
+            self.insert(index, self.link[2 * head + 1], head, bare.PCP_HEAD - order)
+            got += 1
+        return got
 
     def free_one_page(self, index: int, order: int, migratetype: int, to_tail: bool) -> None:
         """Return a block, merging with free buddies as far as possible (fact sheet 1.4, 1.5)."""
+        self.merge_back(index, order, migratetype, to_tail)
+
+    def merge_back(self, index: int, order: int, migratetype: int, to_tail: bool) -> None:
+        """:meth:`free_one_page`, for loops of this module."""
         self.account_freepages(1 << order, migratetype)
-        while order < _MAX_ORDER:
+        heads = self.head_order
+        while order < bare.MAX_ORDER:
             buddy = index ^ (1 << order)
-            if self.order_of[buddy] != order:
+            if heads[buddy] != order:
                 break
             if order >= self.pageblock_order and not self.absorb_type(buddy, order, migratetype):
                 break
             self.del_from_free_list(buddy, order)
             index &= buddy
             order += 1
-        if self.tail_rule and not to_tail and order < _MAX_ORDER - 1:
+        if self.tail_rule and not to_tail and order < bare.MAX_ORDER - 1:
             parent_buddy = (index & ~(1 << order)) ^ (2 << order)
-            to_tail = self.order_of[parent_buddy] == order + 1
+            to_tail = heads[parent_buddy] == order + 1
         self.add_to_free_list(index, order, migratetype, to_tail)
 
-    def move_to_buddy_lists(self, index: int, order: int, migratetype: int) -> None:
-        """Return a block that is still on a pcp list; :meth:`free_one_page` after unlinking it."""
+    def release_block(self, cpu: int, index: int, order: int) -> None:
+        """Move one block from a pcp list to the buddy lists."""
+        self.put_back(cpu, index, order)
+
+    def put_back(self, cpu: int, index: int, order: int) -> None:
+        """:meth:`release_block`, for loops of this module."""
+        if self.type_stored:
+            migratetype = self.type_of[index]
+        else:
+            migratetype = self.block_type[index >> self.pageblock_order]
+        self.words[cpu * bare.CPU_WORDS + bare.COUNT] -= 1 << order
         self.list_remove(index)
-        self.free_one_page(index, order, migratetype, False)
+        self.merge_back(index, order, migratetype, False)
+        self.drain_count += 1
+
+    def release_tail(self, cpu: int, head: int, order: int, pages: int) -> int:
+        """Release the oldest blocks of one pcp list, ``pages`` or more if there are; pages."""
+        released = 0
+        index = self.link[2 * head + 1]
+        while released < pages and index != head:
+            self.put_back(cpu, index, order)
+            released += 1 << order
+            index = self.link[2 * head + 1]
+        return released
 
     def absorb_type(self, buddy: int, order: int, migratetype: int) -> bool:
         """May a whole-pageblock buddy merge with a block of ``migratetype`` (1.4 step 2c)?
@@ -288,7 +325,7 @@ class FreeArea(PageArrays):
 
     def pcp_head(self, cpu: int, pindex: int) -> int:
         """Sentinel of one pcp list of one cpu."""
-        return self.pcp_base + cpu * _NR_PCP_LISTS + pindex
+        return self.pcp_base + cpu * bare.PCP_LISTS + pindex
 
     def pcp_list(self, cpu: int, pindex: int) -> int:
         """Sentinel of one pcp list, for whoever looks at or loads the lists."""
@@ -300,20 +337,26 @@ class FreeArea(PageArrays):
             return _THP_LIST + (1 if migratetype == _MOVABLE else 0)
         return order * 3 + migratetype
 
-    def pindex_order(self, pindex: int) -> int:
-        """Order of the blocks on a pcp list."""
-        return _THP_ORDER if pindex >= _THP_LIST else pindex // 3
-
-    def clamp_high(self, cpu: int) -> int:
-        """Bring a cpu's high into [high_min, high_max] and return it."""
-        high = self.pcp_high[cpu]
-        high = min(max(high, self.pcp_high_min[cpu]), self.pcp_high_max[cpu])
-        self.pcp_high[cpu] = high
-        return high
-
     def rmqueue_zone(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
         """A block from the pcp lists or the buddy lists; index or -1 (fact sheet 5.1, 6.3)."""
         self.cpu = cpu
+        if order <= self.plain_order:
+            link = self.link
+            head = self.pcp_base + cpu * bare.PCP_LISTS + order * 3 + migratetype
+            index = link[2 * head]
+            if index != head:
+                after = link[2 * index]
+                link[2 * head] = after
+                link[2 * after + 1] = head
+                self.head_order[index] = bare.NOT_HEAD
+                words, at = self.words, cpu * bare.CPU_WORDS
+                words[at + bare.FREE_COUNT] >>= 1
+                words[at + bare.COUNT] -= 1 << order
+                return index
+        return self.rmqueue_general(cpu, order, migratetype, alloc_flags)
+
+    def rmqueue_general(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
+        """:meth:`rmqueue_zone` in any case, by any era's rules."""
         if (
             not self.has_cma
             or not self.pcp_spares_cma
@@ -332,7 +375,7 @@ class FreeArea(PageArrays):
         if self.pcp_rule == _PCP_SINGLE:
             return self.pcp_search(cpu, migratetype, alloc_flags)
         if self.pcp_rule != _PCP_FIXED:
-            self.pcp_free_count[cpu] >>= 1
+            self.words[cpu * bare.CPU_WORDS + bare.FREE_COUNT] >>= 1
         return self.pcp_pop(cpu, order, migratetype, alloc_flags)
 
     def pcp_pop(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
@@ -341,14 +384,34 @@ class FreeArea(PageArrays):
         index = self.list_pop(head)
         if index < 0:
             return self.pop_refilled(cpu, order, migratetype, alloc_flags, head)
-        self.pcp_count[cpu] -= 1 << order
+        self.words[cpu * bare.CPU_WORDS + bare.COUNT] -= 1 << order
         return index
 
     def free_block(self, cpu: int, index: int, order: int) -> None:
         """Free a block: to the pcp lists when cacheable, else to the buddy lists."""
+        migratetype = self.block_type[index >> self.pageblock_order]
+        if order != self.plain_page or migratetype >= bare.PCPTYPES:
+            self.free_general(cpu, index, order)
+            return
+        self.cpu = cpu
+        self.pgfree += 1
+        self.is_movable[index] = 0
+        head = self.pcp_base + cpu * bare.PCP_LISTS + migratetype
+        link = self.link
+        after = link[2 * head]
+        link[2 * head] = index
+        link[2 * index] = after
+        link[2 * index + 1] = head
+        link[2 * after + 1] = index
+        self.head_order[index] = bare.PCP_HEAD
+        self.words[cpu * bare.CPU_WORDS + bare.FLAGS] &= ~bare.PREV_FREE_HIGH_ORDER
+        self.note_free(cpu, 1, migratetype, False)
+
+    def free_general(self, cpu: int, index: int, order: int) -> None:
+        """:meth:`free_block` in any case, by any era's rules."""
         self.cpu = cpu
         self.pgfree += 1 << order
-        if self.movable[index]:
+        if self.is_movable[index]:
             self.mark_movable(index, order, 0)
         if self.pcp_allowed(order):
             self.pcp_push(cpu, index, order)
@@ -361,7 +424,7 @@ class FreeArea(PageArrays):
         if self.type_stored:
             self.set_type(index, block_type)
         migratetype = block_type
-        if migratetype >= _PCPTYPES:
+        if migratetype >= bare.PCPTYPES:
             if migratetype == _ISOLATE:
                 self.free_one_page(index, order, migratetype, False)
                 return
@@ -369,55 +432,42 @@ class FreeArea(PageArrays):
         pindex = 0
         if self.pcp_rule != _PCP_SINGLE:
             pindex = self.pindex_of(order, migratetype)
-        self.list_push(index, self.pcp_head(cpu, pindex), _PCP_HEAD - order)
-        count = self.pcp_count[cpu] + (1 << order)
-        self.pcp_count[cpu] = count
-        if self.pcp_rule == _PCP_DYNAMIC:
-            self.note_free(cpu, order, pindex, count)
+        self.list_push(index, self.pcp_head(cpu, pindex), bare.PCP_HEAD - order)
+        if self.pcp_rule == bare.PCP_DYNAMIC:
+            free_high = False
+            if 0 < order <= 3:
+                free_high = self.note_high_order(cpu, 1 << order)
+            else:
+                self.words[cpu * bare.CPU_WORDS + bare.FLAGS] &= ~bare.PREV_FREE_HIGH_ORDER
+            self.note_free(cpu, 1 << order, pindex, free_high)
         else:
+            self.words[cpu * bare.CPU_WORDS + bare.COUNT] += 1 << order
             self.release_older(cpu, order, pindex)
 
-    def note_free(self, cpu: int, order: int, pindex: int, count: int) -> None:
-        """6.7+: heuristics of a free, then release if count reached high (fact sheet 7.4)."""
-        self.pcp_alloc_factor[cpu] >>= 1
-        batch = self.pcp_batch[cpu]
-        flags = self.pcp_flags[cpu]
-        free_count = self.pcp_free_count[cpu]
-        free_high = False
-        if 0 < order <= 3:
-            free_high = self.note_high_order(cpu, batch)
-        elif flags & _PREV_FREE_HIGH_ORDER:
-            self.pcp_flags[cpu] = flags & ~_PREV_FREE_HIGH_ORDER
-        if free_count < batch << _SCALE_MAX:
-            self.pcp_free_count[cpu] = free_count + (1 << order)
-        high = self.pcp_high[cpu]
-        if high < self.pcp_high_min[cpu] or high > self.pcp_high_max[cpu]:
-            high = self.clamp_high(cpu)
+    def note_free(self, cpu: int, pages: int, pindex: int, free_high: bool) -> None:
+        """6.7+: count a free, and look whether blocks shall be released (fact sheet 7.4)."""
+        words, at = self.words, cpu * bare.CPU_WORDS
+        count = words[at + bare.COUNT] + pages
+        words[at + bare.COUNT] = count
+        words[at + bare.ALLOC_FACTOR] >>= 1
+        free_count = words[at + bare.FREE_COUNT]
+        if free_count < words[at + bare.BATCH] << bare.SCALE_MAX:
+            words[at + bare.FREE_COUNT] = free_count + pages
+        high = words[at + bare.HIGH]
+        if (
+            count >= high
+            or free_high | self.reclaim_active | self.below_high
+            or high < words[at + bare.HIGH_MIN]
+            or high > words[at + bare.HIGH_MAX]
+        ):
+            self.release_due(cpu, pindex, free_high)
+
+    def release_due(self, cpu: int, pindex: int, free_high: bool) -> None:
+        """6.7+: bring high into its range, then release if count reached it, or other rules say."""
+        high = self.clamp_high(cpu)
+        count = self.words[cpu * bare.CPU_WORDS + bare.COUNT]
         if count >= high or free_high or self.reclaim_active or self.below_high:
             self.release_dynamic(cpu, pindex, high, free_high)
-
-    def mark_movable(self, index: int, order: int, value: int) -> None:
-        """Set or clear "looks movable" (on an LRU) for the pages of a block."""
-        if order:
-            self.mark_block_movable(index, index + (1 << order), value)
-        else:
-            self.mark_page(index, value)
-
-    def mark_block_movable(self, index: int, end: int, value: int) -> None:
-        """:meth:`mark_movable` of the pages from ``index`` to before ``end``."""
-        while index < end:
-            self.mark_page(index, value)
-            index += 1
-
-    def set_movable(self, index: int, value: int) -> None:
-        """:meth:`mark_page`, for policies that move single pages."""
-        self.mark_page(index, value)
-
-    def mark_page(self, index: int, value: int) -> None:
-        """``movable[index] = value``, journalled."""
-        if self.journaling:
-            self.note(_JOURNAL_MOVABLE, index, self.movable[index])
-        self.movable[index] = value
 
     # What an era adds: here, lists that nobody refills and nobody releases.
 
@@ -437,8 +487,8 @@ class FreeArea(PageArrays):
     def release_older(self, cpu: int, order: int, pindex: int) -> None:
         """..6.6: give blocks back to the buddy lists where the era does."""
 
-    def note_high_order(self, cpu: int, batch: int) -> bool:
-        """6.7+: a block of order 1..3 was freed; is it one of many, so that all shall go?"""
+    def note_high_order(self, cpu: int, pages: int) -> bool:
+        """6.7+: a block of order 1..3 is freed; is it one of many, so that all shall go?"""
         return False
 
     def rmqueue_buddy(self, order: int, migratetype: int, alloc_flags: int) -> int:

@@ -205,6 +205,7 @@ def build_machine(spec: MachineSpec) -> Machine:
     _set_marks(machine)
     for zone, zone_spec in zip(zones, _ordered(spec), strict=True):
         machine.unplaced_pages += _fill_zone(zone, zone_spec)
+        zone.settle_rules()
     for pfn, order in spec.in_use:
         machine.take_pages(pfn, order)
     return machine

@@ -2,8 +2,9 @@
 
 State is struct-of-arrays over the pages of one zone.  A page is named by its *index*, its pfn
 minus ``base``, where ``base`` is the zone's start rounded down to the largest block, so that the
-buddy of an index is the index of the buddy.  Lists are circular and intrusive: ``next``/``prev``
-hold page indexes, and the list heads are the sentinel indexes behind the last page.
+buddy of an index is the index of the buddy.  Lists are circular and intrusive: ``links`` holds, two
+words a page, the indexes of the next and of the previous one, and the list heads are the sentinel
+indexes behind the last page.
 
 Compiled; see the sibling ``.pxd``.
 """
@@ -12,8 +13,9 @@ from __future__ import annotations
 
 from array import array
 
+from buddysim.mm import bare
+
 __all__ = [
-    "JOURNAL_MOVABLE",
     "NOT_HEAD",
     "NR_LISTS",
     "PCP_HEAD",
@@ -21,30 +23,26 @@ __all__ = [
     "PageArrays",
 ]
 
-MAX_ORDER = 10
+MAX_ORDER = bare.MAX_ORDER
 NR_ORDERS = 11
-NR_TYPES = 6
+NR_TYPES = bare.NR_TYPES
 NR_LISTS = NR_ORDERS * NR_TYPES
 
-NOT_HEAD = -1
-"""``order_of`` of a page that is neither the head of a free block nor on a pcp list."""
-PCP_HEAD = -2
-"""``order_of`` of the head of an order-o block on a pcp list is ``PCP_HEAD - o``."""
-PCP_LISTS = 14
-"""Lists per cpu: order * 3 + migratetype for orders 0..3, then two for order 9."""
+NOT_HEAD = bare.NOT_HEAD
+PCP_HEAD = bare.PCP_HEAD
+PCP_LISTS = bare.PCP_LISTS
 
 _JOURNAL_NEXT = 0
 _JOURNAL_PREV = 1
 _JOURNAL_ORDER = 2
 _JOURNAL_TYPE = 3
-JOURNAL_MOVABLE = 4
+_JOURNAL_MOVABLE = 4
 _JOURNAL_PAGEBLOCK = 5
 _JOURNAL_ENTRY = 3
 """An undo record is three integers: what, index, old value."""
 
 _MAX_ORDER = MAX_ORDER
 _PCP_HEAD = PCP_HEAD
-_JOURNAL_MOVABLE = JOURNAL_MOVABLE
 
 
 class PageArrays:
@@ -60,8 +58,10 @@ class PageArrays:
         self.nr_cpus = nr_cpus
         nr_heads = NR_LISTS + nr_cpus * PCP_LISTS
         nr_links = self.size + nr_heads
-        self.next = array("i", bytes(4 * nr_links))
-        self.prev = array("i", bytes(4 * nr_links))
+        links = array("i", bytes(8 * nr_links))
+        self.links = links
+        self.next = memoryview(links)[0::2]
+        self.prev = memoryview(links)[1::2]
         self.order_of = array("b", b"\xff" * self.size)
         self.type_of = array("b", bytes(self.size))
         self.movable = array("b", bytes(self.size))
@@ -70,6 +70,10 @@ class PageArrays:
         self.journaling = False
         self.journal = array("i", bytes(0))
         self.journal_used = 0
+        self.link = bare.ints(self.links)
+        self.head_order = bare.chars(self.order_of)
+        self.is_movable = bare.chars(self.movable)
+        self.block_type = bare.chars(self.pageblock)
         for head in range(self.size, nr_links):
             self.next[head] = head
             self.prev[head] = head
@@ -85,6 +89,29 @@ class PageArrays:
         if self.journaling:
             self.note(_JOURNAL_PAGEBLOCK, block, self.pageblock[block])
         self.pageblock[block] = migratetype
+
+    def mark_movable(self, index: int, order: int, value: int) -> None:
+        """Set or clear "looks movable" (on an LRU) for the pages of a block."""
+        if order:
+            self.mark_block_movable(index, index + (1 << order), value)
+        else:
+            self.mark_page(index, value)
+
+    def mark_block_movable(self, index: int, end: int, value: int) -> None:
+        """:meth:`mark_movable` of the pages from ``index`` to before ``end``."""
+        while index < end:
+            self.mark_page(index, value)
+            index += 1
+
+    def set_movable(self, index: int, value: int) -> None:
+        """:meth:`mark_page`, for policies that move single pages."""
+        self.mark_page(index, value)
+
+    def mark_page(self, index: int, value: int) -> None:
+        """``movable[index] = value``, journalled."""
+        if self.journaling:
+            self.note(_JOURNAL_MOVABLE, index, self.movable[index])
+        self.movable[index] = value
 
     def note(self, what: int, index: int, old: int) -> None:
         """Append one undo record, doubling the log when it is full."""

@@ -1,19 +1,20 @@
 cimport cython
 
+cimport buddysim.mm.bare as bare
 from buddysim.mm.fallback cimport FallbackArea
 
 cdef int _PCP_FIXED, _PCP_LOW, _PCP_DYNAMIC, _PCP_SINGLE
-cdef int _PREV_FREE_HIGH_ORDER, _FREE_HIGH_BATCH, _SCALE_MAX, _PCP_HEAD, _NR_PCP_LISTS, _PCPTYPES
+cdef int _FREE_HIGH_BATCH, _SCALE_MAX, _NR_PCP_LISTS, _PCPTYPES
+cdef int _SCHEME_CLAIM
 
 
 cdef class PcpArea(FallbackArea):
     cdef public bint pcp_told
-    cdef public long long drain_count
     cdef public int[::1] pcp_due
 
     @cython.locals(
-        base=cython.int, high_min=cython.int, high_max=cython.int, high=cython.int,
-        batch=cython.int, most=cython.int,
+        words=cython.p_int, at=cython.Py_ssize_t, base=cython.int, high_max=cython.int,
+        high=cython.int, factor=cython.int, batch=cython.int, most=cython.int,
     )
     cdef inline int nr_pcp_alloc(self, int cpu, int order) noexcept
     @cython.locals(wanted=cython.int)
@@ -24,8 +25,6 @@ cdef class PcpArea(FallbackArea):
     cdef void free_pcppages_bulk(self, int cpu, int count, int pindex) noexcept
     @cython.locals(batch_free=cython.int, migratetype=cython.int, head=cython.int)
     cdef void free_pcppages_rotating(self, int cpu, int count) noexcept
-    @cython.locals(migratetype=cython.int)
-    cdef inline void release_block(self, int cpu, int index, int order) noexcept
     @cython.locals(count=cython.int)
     cpdef void drain_pages(self, int cpu) noexcept
     cpdef bint above_high_mark(self) noexcept
@@ -43,6 +42,8 @@ cdef class PcpArea(FallbackArea):
     cdef void release_dynamic(self, int cpu, int pindex, int high, bint free_high) noexcept
     @cython.locals(high_min=cython.int, high_max=cython.int, need=cython.int)
     cdef inline int nr_pcp_high(self, int cpu, int batch, int high, bint free_high) noexcept
-    @cython.locals(flags=cython.int)
-    cdef bint note_high_order(self, int cpu, int batch) noexcept
+    @cython.locals(
+        words=cython.p_int, at=cython.Py_ssize_t, batch=cython.int, flags=cython.int
+    )
+    cdef bint note_high_order(self, int cpu, int pages) noexcept
     cdef void release_older(self, int cpu, int order, int pindex) noexcept

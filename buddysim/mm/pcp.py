@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from array import array
 
-from buddysim.mm.fallback import FallbackArea
+from buddysim.mm import bare
+from buddysim.mm.fallback import SCHEMES, FallbackArea
 from buddysim.mm.free_area import (
     PCP_BATCH_SCALE_MAX,
     PCP_DYNAMIC,
     PCP_FIXED,
     PCP_FREE_HIGH_BATCH,
-    PCP_HEAD,
     PCP_LISTS,
     PCP_LOW,
-    PCP_PREV_FREE_HIGH_ORDER,
     PCP_SINGLE,
 )
 
@@ -27,12 +26,11 @@ _PCP_FIXED = PCP_FIXED
 _PCP_LOW = PCP_LOW
 _PCP_DYNAMIC = PCP_DYNAMIC
 _PCP_SINGLE = PCP_SINGLE
-_PREV_FREE_HIGH_ORDER = PCP_PREV_FREE_HIGH_ORDER
 _FREE_HIGH_BATCH = PCP_FREE_HIGH_BATCH
 _SCALE_MAX = PCP_BATCH_SCALE_MAX
-_PCP_HEAD = PCP_HEAD
 _NR_PCP_LISTS = PCP_LISTS
 _PCPTYPES = 3
+_SCHEME_CLAIM = SCHEMES["claim"]
 
 
 class PcpArea(FallbackArea):
@@ -40,7 +38,6 @@ class PcpArea(FallbackArea):
 
     def __init__(self, start_pfn: int, nr_pages: int, pageblock_order: int, nr_cpus: int) -> None:
         super().__init__(start_pfn, nr_pages, pageblock_order, nr_cpus)
-        self.drain_count = 0
         self.pcp_told = False
         """A recording tells when blocks move between pcp and buddy lists; see ``pcp_due``."""
         self.pcp_due = array("i", bytes(4 * nr_cpus * _NR_PCP_LISTS))
@@ -48,22 +45,25 @@ class PcpArea(FallbackArea):
 
     def nr_pcp_alloc(self, cpu: int, order: int) -> int:
         """Blocks to refill with, updating high and alloc_factor (fact sheet 7.3)."""
-        base = self.pcp_batch[cpu]
-        if self.pcp_rule != _PCP_DYNAMIC:
+        words, at = self.words, cpu * bare.CPU_WORDS
+        base = words[at + bare.BATCH]
+        if self.pcp_rule != bare.PCP_DYNAMIC:
             return max(base >> order, 2) if base > 1 else base
-        high_min = self.pcp_high_min[cpu]
-        high_max = self.pcp_high_max[cpu]
-        high = self.clamp_high(cpu)
+        high_max = words[at + bare.HIGH_MAX]
+        high = words[at + bare.HIGH]
+        if high < words[at + bare.HIGH_MIN] or high > high_max:
+            high = self.clamp_high(cpu)
         if high < base:
             return 1
-        batch = base if order else base << self.pcp_alloc_factor[cpu]
-        if high_min != high_max and not self.below_high:
+        factor = words[at + bare.ALLOC_FACTOR]
+        batch = base if order else base << factor
+        if words[at + bare.HIGH_MIN] != high_max and not self.below_high:
             high = min(high + batch, high_max)
-            self.pcp_high[cpu] = high
+            words[at + bare.HIGH] = high
         if order == 0:
-            most = max(high - self.pcp_count[cpu] - base, base)
-            if batch <= most and self.pcp_alloc_factor[cpu] < _SCALE_MAX:
-                self.pcp_alloc_factor[cpu] += 1
+            most = max(high - words[at + bare.COUNT] - base, base)
+            if batch <= most and factor < bare.SCALE_MAX:
+                words[at + bare.ALLOC_FACTOR] = factor + 1
             batch = min(batch, most)
         return max(batch >> order, 2) if batch > 1 else batch
 
@@ -76,13 +76,15 @@ class PcpArea(FallbackArea):
             want = max(self.pcp_due[due], 1)
         got = 0
         self.mode = 0
+        if self.free_cma <= 0 and self.fallback_scheme == _SCHEME_CLAIM:
+            got = self.move_smallest(order, migratetype, head, want)
         while got < want:
             index = self.rmqueue(order, migratetype, alloc_flags)
             if index < 0:
                 break
-            self.list_append(index, head, _PCP_HEAD - order)
+            self.list_append(index, head, bare.PCP_HEAD - order)
             got += 1
-        self.pcp_count[cpu] += got << order
+        self.words[cpu * bare.CPU_WORDS + bare.COUNT] += got << order
         if self.pcp_told:
             self.pcp_due[due] -= got
 
@@ -93,7 +95,7 @@ class PcpArea(FallbackArea):
         self.refill(cpu, order, migratetype, alloc_flags, head)
         index = self.list_pop(head)
         if index >= 0:
-            self.pcp_count[cpu] -= 1 << order
+            self.words[cpu * bare.CPU_WORDS + bare.COUNT] -= 1 << order
         return index
 
     def pcp_search(self, cpu: int, migratetype: int, alloc_flags: int) -> int:
@@ -123,14 +125,16 @@ class PcpArea(FallbackArea):
             else:
                 self.free_pcppages_rotating(cpu, self.pcp_batch[cpu])
 
-    def note_high_order(self, cpu: int, batch: int) -> bool:
-        """6.7+: a block of order 1..3 was freed; release all if many were, one after another."""
-        flags = self.pcp_flags[cpu]
-        self.pcp_flags[cpu] = flags | _PREV_FREE_HIGH_ORDER
+    def note_high_order(self, cpu: int, pages: int) -> bool:
+        """6.7+: a block of order 1..3 is freed; release all if many were, one after another."""
+        words, at = self.words, cpu * bare.CPU_WORDS
+        batch = words[at + bare.BATCH]
+        flags = words[at + bare.FLAGS]
+        words[at + bare.FLAGS] = flags | bare.PREV_FREE_HIGH_ORDER
         return (
-            self.pcp_free_count[cpu] >= batch
-            and flags & _PREV_FREE_HIGH_ORDER != 0
-            and (flags & _FREE_HIGH_BATCH == 0 or self.pcp_count[cpu] >= batch)
+            words[at + bare.FREE_COUNT] >= batch
+            and flags & bare.PREV_FREE_HIGH_ORDER != 0
+            and (flags & _FREE_HIGH_BATCH == 0 or words[at + bare.COUNT] + pages >= batch)
         )
 
     def release_dynamic(self, cpu: int, pindex: int, high: int, free_high: bool) -> None:
@@ -212,9 +216,7 @@ class PcpArea(FallbackArea):
                 pindex = 0
             head = self.pcp_head(cpu, pindex)
             order = self.pindex_order(pindex)
-            while count > 0 and self.prev[head] != head:
-                self.release_block(cpu, self.prev[head], order)
-                count -= 1 << order
+            count -= self.release_tail(cpu, head, order, count)
 
     def free_pcppages_rotating(self, cpu: int, count: int) -> None:
         """..4.19: round robin over three lists, taking more from a list the more were empty."""
@@ -235,16 +237,6 @@ class PcpArea(FallbackArea):
                 self.release_block(cpu, self.prev[head], 0)
                 count -= 1
                 batch_free -= 1
-
-    def release_block(self, cpu: int, index: int, order: int) -> None:
-        """Move one block from a pcp list to the buddy lists."""
-        if self.type_stored:
-            migratetype = self.type_of[index]
-        else:
-            migratetype = self.pageblock[index >> self.pageblock_order]
-        self.pcp_count[cpu] -= 1 << order
-        self.move_to_buddy_lists(index, order, migratetype)
-        self.drain_count += 1
 
     def drain_pages(self, cpu: int) -> None:
         """Empty one cpu's lists (fact sheet 7.6), unless a recording tells of drains."""

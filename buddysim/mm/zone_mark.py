@@ -33,7 +33,7 @@ class ZoneMark:
     def save(self) -> None:
         """Remember the zone as it is now."""
         zone = self.zone
-        zone.journaling = True
+        zone.keep_journal(True)
         self.journal_used = zone.journal_used
         self.free = zone.free
         self.free_cma = zone.free_cma

@@ -84,7 +84,7 @@ class Rehearsal:
 
     def _stop_journals(self) -> None:
         for mark in self._marks:
-            mark.zone.journaling = False
+            mark.zone.keep_journal(False)
             mark.zone.journal_used = 0
         self._ledger.live.journaling = False
         self._ledger.live.journal_used = 0

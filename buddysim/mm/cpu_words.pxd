@@ -1,0 +1,25 @@
+cimport cython
+
+cimport buddysim.mm.bare as bare
+from buddysim.mm.page_arrays cimport PageArrays
+
+cdef int _THP_ORDER, _THP_LIST
+
+
+cdef class CpuWords(PageArrays):
+    cdef public int[::1] per_cpu
+    cdef int *words
+    cdef public int[:] free_diff
+    cdef public int[:] cma_diff
+    cdef public int[:] pcp_count
+    cdef public int[:] pcp_batch
+    cdef public int[:] pcp_high
+    cdef public int[:] pcp_high_min
+    cdef public int[:] pcp_high_max
+    cdef public int[:] pcp_alloc_factor
+    cdef public int[:] pcp_free_count
+    cdef public int[:] pcp_flags
+
+    cdef inline int pindex_order(self, int pindex) noexcept
+    @cython.locals(high=cython.int)
+    cdef int clamp_high(self, int cpu) noexcept

@@ -1,0 +1,52 @@
+"""What a zone counts for each cpu: its per-cpu lists and its share of the free pages.
+
+Compiled; see the sibling ``.pxd``.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from buddysim.mm import bare
+from buddysim.mm.page_arrays import PageArrays
+
+__all__ = ["CpuWords"]
+
+_THP_ORDER = 9
+_THP_LIST = 12
+
+
+class CpuWords(PageArrays):
+    """The pages of a zone, and one cache line of counters a cpu.
+
+    ``per_cpu`` holds them, at the places that ``bare`` names; ``pcp_count`` and the like are views
+    of one counter of all cpus.
+    """
+
+    def __init__(self, start_pfn: int, nr_pages: int, pageblock_order: int, nr_cpus: int) -> None:
+        super().__init__(start_pfn, nr_pages, pageblock_order, nr_cpus)
+        words = array("i", bytes(4 * nr_cpus * bare.CPU_WORDS))
+        self.per_cpu = words
+        self.words = bare.ints(self.per_cpu)
+        by_cpu = memoryview(words)
+        self.pcp_count = by_cpu[bare.COUNT :: bare.CPU_WORDS]
+        self.pcp_high = by_cpu[bare.HIGH :: bare.CPU_WORDS]
+        self.pcp_high_min = by_cpu[bare.HIGH_MIN :: bare.CPU_WORDS]
+        self.pcp_high_max = by_cpu[bare.HIGH_MAX :: bare.CPU_WORDS]
+        self.pcp_batch = by_cpu[bare.BATCH :: bare.CPU_WORDS]
+        self.pcp_free_count = by_cpu[bare.FREE_COUNT :: bare.CPU_WORDS]
+        self.pcp_alloc_factor = by_cpu[bare.ALLOC_FACTOR :: bare.CPU_WORDS]
+        self.pcp_flags = by_cpu[bare.FLAGS :: bare.CPU_WORDS]
+        self.free_diff = by_cpu[bare.FREE_DIFF :: bare.CPU_WORDS]
+        self.cma_diff = by_cpu[bare.CMA_DIFF :: bare.CPU_WORDS]
+
+    def pindex_order(self, pindex: int) -> int:
+        """Order of the blocks on a pcp list."""
+        return _THP_ORDER if pindex >= _THP_LIST else pindex // 3
+
+    def clamp_high(self, cpu: int) -> int:
+        """Bring a cpu's high into [high_min, high_max] and return it."""
+        high = self.pcp_high[cpu]
+        high = min(max(high, self.pcp_high_min[cpu]), self.pcp_high_max[cpu])
+        self.pcp_high[cpu] = high
+        return high
