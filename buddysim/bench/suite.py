@@ -115,7 +115,7 @@ def _group(name: str, options: BenchOptions) -> Iterator[Race]:
         "report": lambda: report_races(32 if compiled else 4),
         "replay": lambda: replay_races(sizes, events),
         "recordings": recording_races,
-        "explore": lambda: explore_races(events // 30),
+        "explore": lambda: explore_races((10_000 if quick else 30_000) // (1 if compiled else 4)),
         "compare": lambda: compare_races(16 if compiled else 1),
         "start": lambda: start_races(_LARGE),
         "memory": lambda: memory_races((_SMALL, _LARGE), lengths),
