@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from buddysim.bench import recordings as module
 from buddysim.bench.plan import FREE
 from buddysim.bench.recordings import plan_of, recordings
 from buddysim.source.event import EventBatch, EventKind, Tables, TraceMeta
@@ -14,13 +15,20 @@ from buddysim.source.event import EventBatch, EventKind, Tables, TraceMeta
 def test_a_folder_without_both_recordings_leaves_the_shipped_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("BUDDYSIM_ORACLE", str(tmp_path))
-    (tmp_path / "ftrace" / "oom").mkdir(parents=True)
-    (tmp_path / "ftrace" / "oom" / "trace.txt.zst").touch()
+    checkout, oracle = tmp_path / "checkout", tmp_path / "oracle"
+    monkeypatch.setattr(module, "_CHECKOUT", checkout)
+    monkeypatch.setenv("BUDDYSIM_ORACLE", str(oracle))
+    _lay(oracle / "ftrace" / "oom")
+    assert recordings() == ()
+    _lay(checkout / "traces" / "oom-6.12")
     assert [folder.name for folder in recordings()] == ["oom-6.12"]
-    (tmp_path / "ftrace" / "pagecache").mkdir()
-    (tmp_path / "ftrace" / "pagecache" / "trace.txt.zst").touch()
+    _lay(oracle / "ftrace" / "pagecache")
     assert [folder.name for folder in recordings()] == ["oom", "pagecache"]
+
+
+def _lay(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "trace.txt.zst").touch()
 
 
 class Recording:
