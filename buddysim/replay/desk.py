@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from buddysim.fault.plan import FaultDecision
 from buddysim.mm.machine import Machine
 from buddysim.replay.config import ReplayConfig
-from buddysim.replay.failure import FailedRequest
 from buddysim.replay.outcome import CallerStats, WarningSummary
 from buddysim.source.event import Tables
-from buddysim.warn.failed import FailedAllocation
 from buddysim.warn.policy import Warner
 
 if TYPE_CHECKING:
+    from buddysim.replay.failure import FailedRequest
+    from buddysim.warn.failed import FailedAllocation
     from buddysim.warn.report_input import ReportInput
 
 __all__ = ["WarningDesk"]
@@ -62,6 +62,8 @@ class WarningDesk:
         return report_input(self._machine, told)
 
     def _as_told(self, failed: FailedRequest) -> FailedAllocation:
+        from buddysim.warn.failed import FailedAllocation
+
         task = self._tables.tasks[failed.task]
         name, dash, pid = task.rpartition("-")
         has_pid = bool(dash) and pid.isdecimal()

@@ -12,7 +12,6 @@ from buddysim.mm.machine import Machine
 from buddysim.mm.request import Failure, Request
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.desk import WarningDesk
-from buddysim.replay.failure import FailedRequest, report_failure
 from buddysim.replay.holders import HolderWatch
 from buddysim.replay.ledger import Ledger
 from buddysim.replay.loop import LoopState
@@ -214,6 +213,9 @@ class Run:
 
     def refuse(self, site: Site, failure: Failure, origin: str, number: int) -> Asked:
         """Record a failure of any origin."""
+        # Most short scripts see none.
+        from buddysim.replay.failure import FailedRequest, report_failure
+
         failed = FailedRequest(
             site.seen,
             site.caller,

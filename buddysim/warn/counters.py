@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from buddysim.warn.failed import FailedAllocation
+if TYPE_CHECKING:
+    from buddysim.warn.failed import FailedAllocation
 
 __all__ = ["FailureCount", "FailureCounters"]
 

@@ -8,13 +8,16 @@ with numbers; it comes again each time the streak has doubled.  Everything in be
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from buddysim.kernel.context import ATOMIC_CONTEXTS
 from buddysim.kernel.gfp import format_names
 from buddysim.kernel.gfp_table import Gfp
-from buddysim.mm.request import ZoneTry
 from buddysim.warn.counters import FailureCount
-from buddysim.warn.failed import FailedAllocation
+
+if TYPE_CHECKING:
+    from buddysim.mm.request import ZoneTry
+    from buddysim.warn.failed import FailedAllocation
 
 __all__ = ["PERSISTENT", "QUIET_NS", "gentle_lines"]
 

@@ -17,11 +17,11 @@ from buddysim.kernel.constants import MAX_PAGE_ORDER
 from buddysim.kernel.gfp_table import Gfp
 from buddysim.kernel.profile import Profile
 from buddysim.warn.counters import FailureCount, FailureCounters
-from buddysim.warn.failed import FailedAllocation
 from buddysim.warn.gentle import QUIET_NS, gentle_lines
 from buddysim.warn.ratelimit import DEFAULT_HZ, Window, jiffies_of, page_warning_limit
 
 if TYPE_CHECKING:
+    from buddysim.warn.failed import FailedAllocation
     from buddysim.warn.report_input import ReportInput
 
 __all__ = ["POLICIES", "Fate", "WarnTotals", "Warner"]
