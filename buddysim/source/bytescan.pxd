@@ -24,10 +24,6 @@ cdef inline Py_ssize_t find_separator(
         pos += 1
 
 
-cdef inline object match_usual(bytes data, Py_ssize_t pos):
-    return None
-
-
 cdef inline Py_ssize_t word_start(
     const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
 ) noexcept nogil:
@@ -145,6 +141,7 @@ cdef inline u64 hash_piece(
     cdef u64 odd = 0x9E3779B97F4A7C15ULL ^ <u64>(end - pos)
     cdef u64 even = 0xC2B2AE3D27D4EB4FULL
     cdef u64 word
+    cdef Py_ssize_t start = pos
     while end - pos >= 16:
         memcpy(&word, data + pos, 8)
         odd = (odd ^ word) * 0x9FB21C651E98DF25ULL
@@ -153,15 +150,18 @@ cdef inline u64 hash_piece(
         even = (even ^ word) * 0xD6E8FEB86659FD93ULL
         even ^= even >> 32
         pos += 16
-    if end - pos >= 8:
+    if end - pos > 8:
         memcpy(&word, data + pos, 8)
         odd = (odd ^ word) * 0x9FB21C651E98DF25ULL
         odd ^= odd >> 32
-        pos += 8
-    word = 0
-    while pos < end:
-        word = word << 8 | data[pos]
-        pos += 1
+    if end - start >= 8:
+        # The last eight bytes, some of them for the second time: no loop over single ones.
+        memcpy(&word, data + end - 8, 8)
+    else:
+        word = 0
+        while pos < end:
+            word = word << 8 | data[pos]
+            pos += 1
     even = (even ^ word) * 0xD6E8FEB86659FD93ULL
     odd ^= (even ^ even >> 29) * 0x9FB21C651E98DF25ULL
     odd ^= odd >> 32

@@ -19,7 +19,6 @@ __all__ = [
     "find_piece",
     "find_separator",
     "frames_end",
-    "match_usual",
     "parse_number",
     "parse_time",
     "read_i64",
@@ -40,10 +39,6 @@ _FRAMES = re.compile(rb"(?:(?:\t| ?=>)[^\n]*\n)*")
 _USER_MARKER = (-512 & 2**64 - 1).to_bytes(8, "little")
 """PERF_CONTEXT_USER."""
 _NOT_BLANK = re.compile(rb" *")
-_USUAL_LINE = re.compile(
-    rb"( *[^\n:\[]+\[\d+\](?: [^\s\d]\S{3,4})? +)(\d{1,9})\.(\d{6}): ( *[\w:]+: +)"
-    rb"page=(\S+) pfn=0x([0-9a-f]{1,12})([^\n\r]*)\n"
-)
 _SCALE = tuple(10 ** (9 - digits) for digits in range(10))
 _TIME_LIMIT = 9 * 10**18
 _MOST_SECOND_DIGITS = 18
@@ -57,15 +52,6 @@ def find_byte(data: bytes, byte: int, pos: int, end: int) -> int:
 def find_separator(data: bytes, pos: int, end: int) -> int:
     """Offset of the first colon followed by a blank in [pos, end), or -1."""
     return data.find(b": ", pos, end)
-
-
-def match_usual(data: bytes, pos: int) -> re.Match[bytes] | None:
-    """The commonest kind of line, taken apart at once: head, seconds, us, event, page, pfn, tail.
-
-    A shortcut of the interpreted build, where one match is cheaper than ten calls; None when
-    compiled, and for any line that is the least bit different.
-    """
-    return _USUAL_LINE.match(data, pos)
 
 
 def word_start(data: bytes, pos: int, end: int) -> int:

@@ -6,10 +6,10 @@ import re
 
 from buddysim.kernel.allocator_function import is_allocator_function
 from buddysim.source.event import CallerBy, EventKind, Tables, TraceMeta
+from buddysim.source.event_shape import EVENT_IGNORED, EVENT_NONE, EVENT_OTHER, EVENT_STACK
 from buddysim.source.fields import FieldReader
 from buddysim.source.frames import parse_frames, symbol_of
 from buddysim.source.heads import parse_head
-from buddysim.source.scanner import EVENT_IGNORED, EVENT_NONE, EVENT_OTHER, EVENT_STACK
 from buddysim.source.tracepoints import KIND_NAMES, TRACEPOINTS
 
 __all__ = ["CallerBy", "CallerNames", "LineDecoder"]

@@ -11,11 +11,11 @@ from buddysim.kernel.gfp import decode_mask
 from buddysim.kernel.migratetype import from_printed
 from buddysim.source.decoder import CallerNames
 from buddysim.source.event import EventKind, TraceMeta
+from buddysim.source.event_shape import EVENT_OTHER, EVENT_SLAB
 from buddysim.source.fields import FieldReader
 from buddysim.source.kallsyms import SymbolTable
 from buddysim.source.perf_format import Field, Format
 from buddysim.source.perf_samples import RawEvent
-from buddysim.source.scanner import EVENT_OTHER, EVENT_SLAB
 from buddysim.source.tracepoints import KIND_NAMES, TRACEPOINTS
 
 __all__ = ["PerfDecoder"]

@@ -14,7 +14,8 @@ from typing import NamedTuple, Protocol
 
 from buddysim.source import bytescan
 from buddysim.source.event import EventBatch
-from buddysim.source.scanner import EVENT_PAGE, EVENT_RARE, EVENT_SLAB, PieceTable
+from buddysim.source.event_shape import EVENT_PAGE, EVENT_RARE, EVENT_SLAB
+from buddysim.source.scanner import PieceTable
 
 __all__ = ["FIRST_CAPACITY", "RawEvent", "RecordDecoder", "SampleLayout", "SampleScanner"]
 

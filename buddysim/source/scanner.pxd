@@ -1,6 +1,7 @@
 cimport cython
 
 cimport buddysim.source.bytescan as bytescan
+cimport buddysim.source.seams as seams
 
 cdef int _PAGE, _SLAB, _STACK, _RARE, _IGNORED, _NONE, _PLACE_MASK, _BAD, _LOST
 cdef int _FIRST_SLAB, _LAST_SLAB
@@ -27,6 +28,9 @@ cdef class Scanner:
     cdef public long long lines, skipped, last_time, chains
     cdef public Py_ssize_t count, first, chain_row
     cdef int[::1] last_row
+    cdef long long found[9]
+    cdef int last_head
+    cdef long long base
     cdef public dict columns
     cdef PieceTable heads, events, tails, sites, stacks
     cdef unsigned int[::1] head_task, head_caller
@@ -34,7 +38,8 @@ cdef class Scanner:
     cdef unsigned char[::1] head_context
     cdef int[::1] head_place
     cdef unsigned char[::1] event_kind, event_shape, event_fails
-    cdef long long[::1] event_name
+    cdef long long[::1] event_name, event_tail_at, event_tail_length
+    cdef int[::1] event_tail
     cdef signed char[::1] tail_order, tail_type
     cdef unsigned int[::1] tail_gfp
     cdef long long[::1] tail_aux
@@ -49,10 +54,23 @@ cdef class Scanner:
 
     @cython.locals(
         data="const unsigned char *", end=Py_ssize_t, eol=Py_ssize_t, stop=Py_ssize_t, first=int,
+        frames=bint, usual=Py_ssize_t,
     )
     cpdef Py_ssize_t scan(self, bytes block, Py_ssize_t pos, bint final) except? -1
 
     cdef Py_ssize_t _usual(self, bytes block, Py_ssize_t pos) except -1
+
+    @cython.locals(
+        data="const unsigned char *", found="long long *", colon=Py_ssize_t, heads=PieceTable,
+        events=PieceTable, head=int, event=int, start=Py_ssize_t, stop=Py_ssize_t,
+    )
+    cdef Py_ssize_t _known(self, bytes block, Py_ssize_t pos) except -1
+
+    @cython.locals(
+        data="const unsigned char *", found="long long *", tail=int, earlier="long long",
+        stop=Py_ssize_t, end=Py_ssize_t, pos=Py_ssize_t, number="long long", tails=PieceTable,
+    )
+    cdef Py_ssize_t _known_page(self, bytes block, int head, int event) except -1
 
     @cython.locals(row=Py_ssize_t)
     cdef Py_ssize_t _store_page(self, int head, int event, int tail, long long number) noexcept
@@ -79,6 +97,9 @@ cdef class Scanner:
 
     cdef int _new_head(self, bytes block, Py_ssize_t pos, Py_ssize_t end) except? -2
 
+    cdef int _new_event(self, bytes block, Py_ssize_t pos, Py_ssize_t end) except? -2
+
+    @cython.locals(tail=int)
     cdef int _new_tail(self, bytes block, Py_ssize_t pos, Py_ssize_t end) except? -2
 
     @cython.locals(site=int, sites=PieceTable)

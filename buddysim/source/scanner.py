@@ -13,38 +13,20 @@ the seams, two numbers and one store per column.  Hot and compiled: see the sibl
 from __future__ import annotations
 
 from array import array
-from typing import Protocol
 
-from buddysim.source import bytescan
+from buddysim.source import bytescan, seams
 from buddysim.source.event import BATCH_EVENTS, EventBatch, EventKind
+from buddysim.source.event_shape import (
+    EVENT_IGNORED,
+    EVENT_NONE,
+    EVENT_PAGE,
+    EVENT_RARE,
+    EVENT_SLAB,
+    EVENT_STACK,
+    Decoder,
+)
 
-__all__ = [
-    "EVENT_IGNORED",
-    "EVENT_NONE",
-    "EVENT_OTHER",
-    "EVENT_PAGE",
-    "EVENT_RARE",
-    "EVENT_SLAB",
-    "EVENT_STACK",
-    "Decoder",
-    "PieceTable",
-    "Scanner",
-]
-
-EVENT_PAGE = 0
-"""Shape of an event's text: ``pfn=NUMBER TAIL``."""
-EVENT_SLAB = 1
-"""``call_site=SYMBOL ptr=NUMBER TAIL``."""
-EVENT_STACK = 2
-"""Not an event: announces the call chain of the last event of the same cpu."""
-EVENT_RARE = 3
-"""Known, infrequent: the text goes to :meth:`Decoder.rare` each time."""
-EVENT_OTHER = 4
-"""A tracepoint nobody here interprets; a row is kept, its text is not."""
-EVENT_IGNORED = 5
-"""Known and of no interest; its call chain neither."""
-EVENT_NONE = 6
-"""Not an event."""
+__all__ = ["PieceTable", "Scanner"]
 
 _PAGE = EVENT_PAGE
 _SLAB = EVENT_SLAB
@@ -66,41 +48,6 @@ _FIRST_SLAB = int(EventKind.KMALLOC)
 _LAST_SLAB = int(EventKind.KMEM_CACHE_FREE)
 _PFN = b"pfn="
 _PTR = b"ptr="
-
-
-class Decoder(Protocol):
-    """What the scanner asks about a piece of text that it meets for the first time.
-
-    Methods answer None for text that is not what it should be; the line is then skipped.
-    """
-
-    def head(self, text: bytes) -> tuple[int, int, int, int] | None:
-        """Task index, caller index, cpu, context bits."""
-        ...
-
-    def event(self, text: bytes) -> tuple[int, int, int, int]:
-        """EventKind, shape (``EVENT_*``), 1 when a null page means failure, name index."""
-        ...
-
-    def tail(self, text: bytes) -> tuple[int, int, int, int] | None:
-        """Order, migratetype, gfp mask, aux."""
-        ...
-
-    def site(self, text: bytes) -> int:
-        """Caller index of the text before ``ptr=``; 0 when it names none."""
-        ...
-
-    def frames(self, text: bytes) -> tuple[int, int]:
-        """Stack index, caller index (0: the chain names none)."""
-        ...
-
-    def rare(self, kind: int, text: bytes) -> tuple[int, int, int, int] | None:
-        """Order, migratetype, gfp mask, aux of an event without pfn or pointer."""
-        ...
-
-    def odd_line(self, text: bytes) -> tuple[int, int] | None:
-        """Lost events and cpu for a line that is no event; (0, 0) when it needs no row."""
-        ...
 
 
 class PieceTable:
@@ -148,6 +95,12 @@ class Scanner:
         self.last_row = array("i", [-1]) * _PLACES
         """The row that an announced call chain belongs to, by cpu and interrupt level: events of
         an interrupt may come before the chain of the event that they interrupted."""
+        self.found = array("q", bytes(8 * seams.SEAMS))
+        """Of the last line, see ``seams.py``."""
+        self.last_head = 0
+        """The head of the line that ``found[LAST]`` tells of."""
+        self.base = 0
+        """What to add to offsets in this block, to tell them from those in others."""
         self._make_tables()
         self._make_columns()
 
@@ -155,8 +108,12 @@ class Scanner:
         self.heads = PieceTable("IIHBi")
         self.head_task, self.head_caller, self.head_cpu = self.heads.columns[:3]
         self.head_context, self.head_place = self.heads.columns[3:]
-        self.events = PieceTable("BBBq")
-        self.event_kind, self.event_shape, self.event_fails, self.event_name = self.events.columns
+        self.events = PieceTable("BBBqqqi")
+        self.event_kind, self.event_shape, self.event_fails, self.event_name = self.events.columns[
+            :4
+        ]
+        # Where its last tail is in this block, how long, and which.
+        self.event_tail_at, self.event_tail_length, self.event_tail = self.events.columns[4:]
         self.tails = PieceTable("bbIq")
         self.tail_order, self.tail_type, self.tail_gfp, self.tail_aux = self.tails.columns
         self.sites = PieceTable("I")
@@ -196,13 +153,16 @@ class Scanner:
         """
         data = block
         end = len(block)
+        self.found[seams.LAST] = -1
         while pos < end and self.count < _CAPACITY:
-            usual = self._usual(block, pos)
-            if usual:
-                pos = usual
-                continue
             first = data[pos]
-            if first in (9, 61) or (first == 32 and pos + 1 < end and data[pos + 1] == 61):
+            frames = first in (9, 61) or (first == 32 and pos + 1 < end and data[pos + 1] == 61)
+            if not frames:
+                usual = self._usual(block, pos) if seams.INTERPRETED else self._known(block, pos)
+                if usual:
+                    pos = usual
+                    continue
+            else:
                 stop = bytescan.frames_end(data, pos, end)
                 if not final and self._may_go_on(block, pos, stop):
                     break
@@ -218,6 +178,7 @@ class Scanner:
             if self._event(block, pos, stop) == 0:
                 self._odd(block, pos, stop)
             pos = eol + 1
+        self.base += end
         return pos
 
     def _usual(self, block: bytes, pos: int) -> int:
@@ -225,7 +186,7 @@ class Scanner:
 
         Returns the offset of the next line, or 0 for :meth:`_event` to do it.
         """
-        match = bytescan.match_usual(block, pos)
+        match = seams.match_usual(block, pos)
         if match is None:
             return 0
         head_text, seconds, us, event_text, page, pfn, tail_text = match.groups()
@@ -241,6 +202,69 @@ class Scanner:
         self.last_time = int(seconds) * 1_000_000_000 + int(us) * 1000
         self._store_page(head, event, tail, number)
         return match.end()
+
+    def _known(self, block: bytes, pos: int) -> int:
+        """As :meth:`_usual`, for the compiled build; announcements of call chains too."""
+        data = block
+        found = self.found
+        colon = seams.find_seams(data, pos, len(block), found)
+        if colon == 0:
+            return 0
+        head = self.last_head
+        if found[seams.LAST] < 0:
+            heads = self.heads
+            head = bytescan.find_piece(heads.index, heads.slots, data, pos, found[seams.TIME])
+            if head < 0:
+                return 0
+            self.last_head = head
+            found[seams.LAST] = pos
+            found[seams.LAST_HEAD] = found[seams.TIME]
+            found[seams.LAST_TIME] = colon
+        events = self.events
+        start, stop = found[seams.EVENT], found[seams.TEXT]
+        event = bytescan.find_piece(events.index, events.slots, data, start, stop)
+        if event < 0:
+            return 0
+        if self.event_shape[event] == _STACK and found[seams.NUMBER_END] == stop:
+            self.chain_row = self.last_row[self.head_place[head]]
+            self.last_time = found[seams.TIME_NS]
+            self.lines += 1
+            return stop + 1
+        if self.event_shape[event] != _PAGE or found[seams.NUMBER_END] == stop:
+            return 0
+        return self._known_page(block, head, event)
+
+    def _known_page(self, block: bytes, head: int, event: int) -> int:
+        """Store a page event that :meth:`_known` took apart, if its tail is known too."""
+        data = block
+        found = self.found
+        end = len(block)
+        pos = found[seams.NUMBER_END]
+        tail = self.event_tail[event]
+        earlier = self.event_tail_at[event] - self.base
+        stop = pos + self.event_tail_length[event]
+        if (
+            earlier < 0
+            or not seams.is_repeated(data, pos, end, earlier, stop - pos)
+            or data[stop] != 10
+        ):
+            stop = bytescan.find_byte(data, 10, pos, end)
+            if stop < 0 or data[stop - 1] == 13:
+                return 0
+            tails = self.tails
+            tail = bytescan.find_piece(tails.index, tails.slots, data, pos, stop)
+            if tail < 0:
+                return 0
+            self.event_tail[event] = tail
+            self.event_tail_at[event] = self.base + pos
+            self.event_tail_length[event] = stop - pos
+        number = found[seams.NUMBER]
+        if self.event_fails[event] and (number == 0 or data[found[seams.TEXT] + 5] in (32, 40)):
+            number = -1
+        self.lines += 1
+        self.last_time = found[seams.TIME_NS]
+        self._store_page(head, event, tail, number)
+        return stop + 1
 
     def _may_go_on(self, block: bytes, pos: int, stop: int) -> bool:
         """The call chain [pos, stop) may have more frames in the next block."""
@@ -274,7 +298,7 @@ class Scanner:
         events = self.events
         event = bytescan.find_piece(events.index, events.slots, data, colon + 2, at)
         if event < 0:
-            event = events.add(block, colon + 2, at, self.decoder.event(block[colon + 2 : at]))
+            event = self._new_event(block, colon + 2, at)
         shape = self.event_shape[event]
         if shape > _SLAB:
             return self._unusual(block, at, eol, head, event)
@@ -348,11 +372,20 @@ class Scanner:
             return -1
         _, _, cpu, context = values
         place = (cpu << 3 | context >> 3 & 7) & _PLACE_MASK
+        self.found[seams.LAST] = -1
         return self.heads.add(block, pos, end, (*values, place))
+
+    def _new_event(self, block: bytes, pos: int, end: int) -> int:
+        return self.events.add(block, pos, end, (*self.decoder.event(block[pos:end]), -1, 0, 0))
 
     def _new_tail(self, block: bytes, pos: int, end: int) -> int:
         values = self.decoder.tail(block[pos:end])
-        return -1 if values is None else self.tails.add(block, pos, end, values)
+        if values is None:
+            return -1
+        tail = self.tails.add(block, pos, end, values)
+        if tail == 0:
+            self.base += len(block)
+        return tail
 
     def _site(self, block: bytes, pos: int, end: int) -> int:
         sites = self.sites

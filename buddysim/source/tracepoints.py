@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from buddysim.source.event import EventKind
-from buddysim.source.scanner import EVENT_OTHER, EVENT_PAGE, EVENT_RARE, EVENT_SLAB
+from buddysim.source.event_shape import EVENT_OTHER, EVENT_PAGE, EVENT_RARE, EVENT_SLAB
 
 __all__ = ["KIND_NAMES", "TRACEPOINTS", "Tracepoint"]
 
