@@ -23,6 +23,7 @@ from buddysim.source.statement import CallerDeclaration, Script
 
 __all__ = ["CallerRule", "DeclaredCallers", "declarations_of", "load_declared_callers"]
 
+_BUILTIN = Path(__file__).with_name("well_known_callers.toml")
 _KEYS = ("allow", "context", "errors", "glob", "on_failure")
 
 
@@ -57,10 +58,8 @@ def load_declared_callers(path: str) -> DeclaredCallers:
 
     Raises ConfigError naming file and key.
     """
-    from importlib.resources import files
-
-    builtin = files("buddysim.replay").joinpath("well_known_callers.toml")
-    rules = _read(builtin.read_text(encoding="utf-8"), "well_known_callers.toml")
+    # Not by importlib.resources: importing it takes longer than reading the file.
+    rules = _read(_BUILTIN.read_text(encoding="utf-8"), _BUILTIN.name)
     if path:
         try:
             text = Path(path).read_text(encoding="utf-8")

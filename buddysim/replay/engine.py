@@ -85,13 +85,14 @@ def replay(
             "--placement recorded with a script", expected="a recording: scripts name no pages"
         )
     run = run_of(trace, config)
+    player = _Player(run, trace, progress)
     started = perf_counter()
     batches = trace.batches()
     if watcher is not None:
         from buddysim.replay.film import watched
 
         batches = watched(batches, run.machine, watcher)
-    _Player(run, trace, progress).play(batches)
+    player.play(batches)
     run.result.wall_seconds = perf_counter() - started
     return run.result
 

@@ -5,6 +5,7 @@ from buddysim.replay.live_blocks cimport LiveBlocks
 from buddysim.replay.shape_counts cimport ShapeCounts
 
 cdef long long _ALLOC, _FREE, _CALLER_MASK, _NOWHERE
+cdef long _WAIT, _RESERVE_RIGHTS
 
 
 @cython.locals(cpus=cython.ushort[::1], row=cython.Py_ssize_t)
@@ -32,6 +33,8 @@ cpdef object fit_cpus(object batch, int ncpus)
     first=cython.longlong,
     fast=cython.bint,
     recorded=cython.bint,
+    tries_again=cython.bint,
+    rights=cython.int,
     released=cython.longlong,
     used=cython.longlong,
     succeeded=cython.longlong,
@@ -48,6 +51,9 @@ cpdef object fit_cpus(object batch, int ncpus)
     entry=cython.longlong,
 )
 cpdef int run_rows(object state, object batch, int start, int end) except -1
+
+
+cpdef bint uses_reserves(long gfp) noexcept
 
 
 @cython.locals(entry=cython.longlong, sim=cython.longlong, order=cython.int)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
+from buddysim.kernel.gfp_table import Gfp
 from buddysim.replay.shape_counts import ShapeCounts
 from buddysim.source.event import EventBatch, EventKind
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from buddysim.mm.page_allocator import PageAllocator
     from buddysim.replay.live_blocks import LiveBlocks
 
-__all__ = ["LoopState", "ResultColumn", "fit_cpus", "run_rows"]
+__all__ = ["LoopState", "ResultColumn", "fit_cpus", "run_rows", "uses_reserves"]
 
 _ALLOC = int(EventKind.ALLOC)
 _FREE = int(EventKind.FREE)
@@ -26,6 +27,8 @@ _TELLING = frozenset(
 )
 _SLAB = (int(EventKind.KMALLOC), int(EventKind.KMEM_CACHE_ALLOC))
 _CALLER_MASK = (1 << 32) - 1
+_WAIT = int(Gfp.DIRECT_RECLAIM)
+_RESERVE_RIGHTS = int(Gfp.HIGH | Gfp.MEMALLOC)
 _NOWHERE = (1 << 27) - 1
 
 
@@ -68,6 +71,8 @@ class LoopState:
         self.kinds = array("q", bytes(8 * 64))
         self.live_pages = array("q")
         """Pages held, by caller index."""
+        self.reserve_pages = array("q")
+        """Pages taken by right while a zone was below its min mark, by caller index."""
         self.watched = bytearray()
         """By caller index: 1 where the engine wants to see the next request."""
         self.results = ResultColumn()
@@ -75,6 +80,9 @@ class LoopState:
         """Shared by all zones; the engine drains it."""
         self.fast = True
         """False: every allocation goes to the engine (injection)."""
+        self.tries_again = False
+        """A request that the low mark denies is tried at the min mark here; false: only by the
+        engine, because kswapd may have something to do first."""
         self.recorded = False
         """Take the recorded pages, not those the model would choose."""
         self.quiet = bytearray(kind <= _LAST_QUIET and kind not in _TELLING for kind in range(256))
@@ -95,6 +103,7 @@ class LoopState:
         missing = callers - len(self.live_pages)
         if missing > 0:
             self.live_pages.extend(array("q", bytes(8 * missing)))
+            self.reserve_pages.extend(array("q", bytes(8 * missing)))
             self.watched.extend(bytes(missing))
 
 
@@ -118,6 +127,7 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
     allocator, live, first, shapes = state.allocator, state.live, state.first_pfn, state.shapes
     watched, live_pages, quiet = state.watched, state.live_pages, state.quiet
     log, fast, recorded = state.extfrag_log, state.fast, state.recorded
+    tries_again = state.tries_again
     state.results.reserve(end - start)
     results, succeeded, freed = state.results.data, 0, 0
     used, row, released = state.results.used, start, 0
@@ -140,6 +150,11 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
                     break
                 released += 1
             sim = pfn if recorded else allocator.alloc_fast(order, gfps[row], cpus[row], 0)
+            if sim < 0 and tries_again and shapes.rights[place]:
+                rights = shapes.rights[place]
+                sim = allocator.alloc_woken(order, gfps[row], rights, cpus[row], 0)
+                if sim >= 0 and uses_reserves(gfps[row]) and allocator.is_reserve(sim):
+                    state.reserve_pages[caller] += 1 << order
             if sim < 0 or (recorded and not allocator.take_whole(pfn, order)):
                 break
             shapes.counts[place] += 1
@@ -174,6 +189,11 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
     state.freed += freed
     state.alloc_live += released
     return row
+
+
+def uses_reserves(gfp: int) -> bool:
+    """May a request go below the min mark by right, rather than with its last page?"""
+    return not gfp & _WAIT or gfp & _RESERVE_RIGHTS != 0
 
 
 def release_live(

@@ -46,6 +46,8 @@ class RecordedRows:
         self._counts = run.result.reconciled
         self.reactions = Reactions(run)
         self.steering = Steering(run) if steered and not self._recorded else None
+        if self.steering is not None:
+            run.loop.tries_again = False
         self._pieces: set[int] = set()
         """Keys of blocks that are what remains of a larger one."""
 
