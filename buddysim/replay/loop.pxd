@@ -22,6 +22,7 @@ cpdef object fit_cpus(object batch, int ncpus)
     contexts=cython.uchar[::1],
     cpus=cython.ushort[::1],
     handles=cython.int[::1],
+    requests=cython.longlong[::1],
     live_pages=cython.longlong[::1],
     watched=cython.uchar[::1],
     quiet=cython.uchar[::1],

@@ -69,6 +69,8 @@ class LoopState:
         self.shapes = ShapeCounts()
         """gfp << 32 | caller << 12 | order << 8 | context -> requests."""
         self.kinds = array("q", bytes(8 * 64))
+        self.requests = array("q")
+        """Requests made, by caller index."""
         self.live_pages = array("q")
         """Pages held, by caller index."""
         self.reserve_pages = array("q")
@@ -102,8 +104,8 @@ class LoopState:
         """Make room for so many callers."""
         missing = callers - len(self.live_pages)
         if missing > 0:
-            self.live_pages.extend(array("q", bytes(8 * missing)))
-            self.reserve_pages.extend(array("q", bytes(8 * missing)))
+            for column in (self.requests, self.live_pages, self.reserve_pages):
+                column.extend(array("q", bytes(8 * missing)))
             self.watched.extend(bytes(missing))
 
 
@@ -126,6 +128,7 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
     handles = batch.handle
     allocator, live, first, shapes = state.allocator, state.live, state.first_pfn, state.shapes
     watched, live_pages, quiet = state.watched, state.live_pages, state.quiet
+    requests = state.requests
     log, fast, recorded = state.extfrag_log, state.fast, state.recorded
     tries_again = state.tries_again
     state.results.reserve(end - start)
@@ -158,6 +161,7 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
             if sim < 0 or (recorded and not allocator.take_whole(pfn, order)):
                 break
             shapes.counts[place] += 1
+            requests[caller] += 1
             live.begin(slot, pfn, sim << 36 | caller << 4 | order, sim - first)
             live_pages[caller] += 1 << order
             results[used + succeeded + freed] = sim

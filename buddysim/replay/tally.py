@@ -53,8 +53,6 @@ class Tally:
     _streaks: dict[int, _Streak] = field(default_factory=dict)
     _windows: dict[int, list[int]] = field(default_factory=dict)
     _failed_pages: dict[int, int] = field(default_factory=dict)
-    attempts: dict[int, int] = field(default_factory=dict)
-    """Requests by caller that the engine made itself: all of them when faults are injected."""
 
     def of(self, caller: int) -> CallerStats:
         """The (possibly new) account of a caller index."""
@@ -84,9 +82,13 @@ class Tally:
         if not self.loop.shapes.add(key):
             self.first[key] = seen
             self.loop.shapes.give_rights(key, rights(order, gfp, context))
-        number = self.attempts.get(caller, 0) + 1
-        self.attempts[caller] = number
-        return number
+        self.loop.requests[caller] += 1
+        return self.loop.requests[caller]
+
+    def requests_of(self, caller: int) -> int:
+        """How many requests a caller has made."""
+        self.grow()
+        return self.loop.requests[caller]
 
     def succeeded(self, caller: int, order: int, gfp: int, time_ns: int) -> None:
         """A request of ``caller`` worked: streaks end, a pending failure learns its sequel."""

@@ -86,6 +86,9 @@ def test_the_loop_tries_again_at_the_min_mark_as_single_rows_do(
     assert fast.digest == slow.digest
     assert fast.totals == slow.totals
     assert fast.vmstat == slow.vmstat
+    assert [each.nth_of_caller for each in fast.failures] == [
+        each.nth_of_caller for each in slow.failures
+    ]
     assert [each.reserve_pages for each in fast.callers] == [
         each.reserve_pages for each in slow.callers
     ]
