@@ -52,6 +52,9 @@ COMPILER_DIRECTIVES = {
 
 COMPILER_FLAGS = ["-O3", "-fno-strict-aliasing", "-fwrapv"]
 if os.name == "posix":
+    # A page's two links are written together and read one by one, soon: out of one vector
+    # register that takes longer.
+    COMPILER_FLAGS.append("-fno-tree-slp-vectorize")
     # What a .pxd calls inline runs on nearly every event; left to itself, gcc calls half of it.
     COMPILER_FLAGS.append("-DCYTHON_INLINE=__inline__ __attribute__((always_inline))")
 
