@@ -13,13 +13,7 @@ from array import array
 
 from buddysim.mm import bare
 from buddysim.mm.cpu_words import CpuWords
-from buddysim.mm.page_arrays import (
-    NOT_HEAD,
-    NR_LISTS,
-    NR_ORDERS,
-    PCP_HEAD,
-    PCP_LISTS,
-)
+from buddysim.mm.page_arrays import NOT_HEAD, NR_LISTS, NR_ORDERS, PCP_HEAD, PCP_LISTS
 
 __all__ = [
     "MERGE_ALIKE",

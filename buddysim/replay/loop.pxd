@@ -35,7 +35,6 @@ cpdef object fit_cpus(object batch, int ncpus)
     fast=cython.bint,
     recorded=cython.bint,
     tries_again=cython.bint,
-    rights=cython.int,
     released=cython.longlong,
     used=cython.longlong,
     succeeded=cython.longlong,
@@ -52,6 +51,12 @@ cpdef object fit_cpus(object batch, int ncpus)
     entry=cython.longlong,
 )
 cpdef int run_rows(object state, object batch, int start, int end) except -1
+
+
+@cython.locals(allocator=PageAllocator, pfn=cython.long)
+cdef long try_again(
+    object state, int rights, int order, long gfp, int cpu, long long caller
+) except -2
 
 
 cpdef bint uses_reserves(long gfp) noexcept

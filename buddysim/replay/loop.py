@@ -128,9 +128,8 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
     handles = batch.handle
     allocator, live, first, shapes = state.allocator, state.live, state.first_pfn, state.shapes
     watched, live_pages, quiet = state.watched, state.live_pages, state.quiet
-    requests = state.requests
     log, fast, recorded = state.extfrag_log, state.fast, state.recorded
-    tries_again = state.tries_again
+    requests, tries_again = state.requests, state.tries_again
     state.results.reserve(end - start)
     results, succeeded, freed = state.results.data, 0, 0
     used, row, released = state.results.used, start, 0
@@ -154,10 +153,7 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
                 released += 1
             sim = pfn if recorded else allocator.alloc_fast(order, gfps[row], cpus[row], 0)
             if sim < 0 and tries_again and shapes.rights[place]:
-                rights = shapes.rights[place]
-                sim = allocator.alloc_woken(order, gfps[row], rights, cpus[row], 0)
-                if sim >= 0 and uses_reserves(gfps[row]) and allocator.is_reserve(sim):
-                    state.reserve_pages[caller] += 1 << order
+                sim = try_again(state, shapes.rights[place], order, gfps[row], cpus[row], caller)
             if sim < 0 or (recorded and not allocator.take_whole(pfn, order)):
                 break
             shapes.counts[place] += 1
@@ -168,9 +164,7 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
             succeeded += 1
         elif what == _FREE:
             slot = live.slot_of(pfns[row])
-            if slot < 0:
-                break
-            entry = live.entries[slot]
+            entry = live.entries[slot] if slot >= 0 else -1
             order = orders[row]
             if entry < 0 or entry & 15 != order or handles[row] >= 0:
                 break
@@ -193,6 +187,15 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
     state.freed += freed
     state.alloc_live += released
     return row
+
+
+def try_again(state: LoopState, rights: int, order: int, gfp: int, cpu: int, caller: int) -> int:
+    """A request that the low mark denied, at the min mark; pfn or -1."""
+    allocator = state.allocator
+    pfn = allocator.alloc_woken(order, gfp, rights, cpu, 0)
+    if pfn >= 0 and uses_reserves(gfp) and allocator.is_reserve(pfn):
+        state.reserve_pages[caller] += 1 << order
+    return pfn
 
 
 def uses_reserves(gfp: int) -> bool:
