@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from buddysim.mm.fragmentation import unusable_free_index
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.story import StoryFacts
 from buddysim.source.event import TraceMeta
@@ -23,6 +24,8 @@ __all__ = [
     "ZoneFacts",
     "ZoneLook",
 ]
+
+_SHOWN_ORDERS = (3, 9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,17 +207,29 @@ class Sample:
     event: int
     time_ns: int
     free_pages: tuple[int, ...]
-    largest_order: tuple[int, ...]
-    """Largest order with a free block, -1 for none."""
     failed: int
     """Failures so far."""
     live_pages: int
     nr_free: tuple[tuple[int, ...], ...] = ()
     """Free blocks by order."""
-    unusable_index: tuple[tuple[float, float], ...] = ()
-    """Share of free memory in blocks below order 3, and below order 9 (fact sheet 9.1)."""
     earlier_pages: int = 0
     """Pages in use that no caller of the trace holds."""
+
+    @property
+    def largest_order(self) -> tuple[int, ...]:
+        """Largest order with a free block, -1 for none."""
+        return tuple(
+            max((order for order, blocks in enumerate(nr_free) if blocks), default=-1)
+            for nr_free in self.nr_free
+        )
+
+    @property
+    def unusable_index(self) -> tuple[tuple[float, ...], ...]:
+        """Share of free memory in blocks below order 3, and below order 9 (fact sheet 9.1)."""
+        return tuple(
+            tuple(unusable_free_index(nr_free, order) / 1000 for order in _SHOWN_ORDERS)
+            for nr_free in self.nr_free
+        )
 
 
 @dataclass(frozen=True, slots=True)

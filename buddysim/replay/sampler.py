@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from array import array
+from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
-from buddysim.mm.fragmentation import unusable_free_index
 from buddysim.replay.glance import WORDS_PER_ZONE, blank_glance, glance
 from buddysim.replay.outcome import Occupancy, Sample
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["Sampler"]
 
 _FIRST_STRIDE = 16
-_SHOWN_ORDERS = (3, 9)
 _CALLERS_SHOWN = 8
 _CALLERS_KEPT = 8192
 """With more of them (callers by whole call chain), their holdings are not kept."""
@@ -57,11 +56,8 @@ class Sampler:
 
     def occupancy(self) -> list[Occupancy]:
         """What the largest holders held at each sample.  O(samples x callers)."""
-        peaks: dict[int, int] = {}
-        for held in self._held.values():
-            for caller, pages in enumerate(held):
-                if pages > peaks.get(caller, 0):
-                    peaks[caller] = pages
+        by_caller = enumerate(map(max, zip_longest(*self._held.values(), fillvalue=0)))
+        peaks = {caller: pages for caller, pages in by_caller if pages > 0}
         names = self._run.tables.callers
         largest = sorted(peaks, key=lambda caller: (-peaks[caller], names[caller]))
         return [
@@ -79,9 +75,9 @@ class Sampler:
     def _look(self, event: int, time_ns: int) -> None:
         run = self._run
         live = run.loop.live_pages
-        words = array("q", self._blank)
+        words = self._blank[:]
         held = glance(run.machine.zones, live, words)
-        self._held[event] = array("q", live if len(live) <= _CALLERS_KEPT else ())
+        self._held[event] = live[:] if len(live) <= _CALLERS_KEPT else array("q")
         self._looks.append(_Look(event, time_ns, words, run.tally.totals.failed, held))
 
 
@@ -98,27 +94,15 @@ class _Look(NamedTuple):
 
 def _sample(look: _Look) -> Sample:
     *words, used = look.words
-    free = tuple(words[::WORDS_PER_ZONE])
-    nr_free = tuple(
-        tuple(words[at + 1 : at + WORDS_PER_ZONE]) for at in range(0, len(words), WORDS_PER_ZONE)
-    )
     return Sample(
         look.event,
         look.time_ns,
-        free,
-        tuple(_largest(each) for each in nr_free),
+        tuple(words[::WORDS_PER_ZONE]),
         look.failed,
         look.held,
-        nr_free,
-        tuple(_unusable(each) for each in nr_free),
+        tuple(
+            tuple(words[at + 1 : at + WORDS_PER_ZONE])
+            for at in range(0, len(words), WORDS_PER_ZONE)
+        ),
         max(used - look.held, 0),
     )
-
-
-def _largest(nr_free: tuple[int, ...]) -> int:
-    return max((order for order, blocks in enumerate(nr_free) if blocks), default=-1)
-
-
-def _unusable(nr_free: tuple[int, ...]) -> tuple[float, float]:
-    low, high = (unusable_free_index(nr_free, order) / 1000 for order in _SHOWN_ORDERS)
-    return low, high
