@@ -10,7 +10,10 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeGuard, runtime_checkable
+
+if TYPE_CHECKING:
+    from buddysim.source.script import ScriptTrace
 
 __all__ = [
     "BATCH_EVENTS",
@@ -21,6 +24,7 @@ __all__ = [
     "Tables",
     "Trace",
     "TraceMeta",
+    "is_script",
 ]
 
 BATCH_EVENTS = 1 << 16
@@ -190,6 +194,11 @@ class Trace(Protocol):
     def batches(self) -> Iterator[EventBatch]:
         """Yield the rows in order.  Raises TraceError.  O(BATCH_EVENTS) memory."""
         ...
+
+
+def is_script(trace: Trace) -> TypeGuard[ScriptTrace]:
+    """Is a trace hand-written?  Asked without importing what reads scripts."""
+    return trace.meta.format == "script"
 
 
 @runtime_checkable
