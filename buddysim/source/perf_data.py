@@ -20,10 +20,11 @@ from buddysim.source.sniff import DEFAULT_PROFILE, era_of_release
 
 __all__ = ["PerfDataTrace", "sample_layout"]
 
-_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 18
+"""Stays in the cache, and is longer than any record: those have less than 64 KiB."""
 _RECORD = struct.Struct("<IHH")
 _MMAP, _LOST, _COMM, _FORK, _SAMPLE, _LOST_SAMPLES = 1, 2, 3, 7, 9, 13
-_FINISHED_ROUND, _AUXTRACE, _COMPRESSED, _COMPRESSED2 = 68, 71, 81, 83
+_AUXTRACE, _COMPRESSED, _COMPRESSED2 = 71, 81, 83
 _TRACEPOINT = 2
 _IP, _TID, _TIME, _ADDR, _READ = 1, 2, 4, 8, 16
 _CHAIN, _ID, _CPU, _PERIOD, _STREAM, _RAW = (1 << bit for bit in range(5, 11))
@@ -117,27 +118,28 @@ class PerfDataTrace:
             raise TraceError("perf.data without any sample", path=self.meta.path)
 
     def _records(self, file: BinaryIO) -> Iterator[EventBatch]:
-        file.seek(self._header.data_offset)
-        left = self._header.data_size
-        rest = b""
-        while left:
-            block = file.read(min(_BLOCK_BYTES, left))
-            if not block:
-                self.meta.truncated = True
+        """Each block begins with the record of which the one before had only a part."""
+        at = self._header.data_offset
+        end = at + self._header.data_size
+        while at < end:
+            file.seek(at)
+            block = file.read(min(_BLOCK_BYTES, end - at))
+            used = yield from self._feed(block)
+            if not used:
                 break
-            left -= len(block)
-            rest = yield from self._feed(rest + block)
-        self.meta.truncated |= bool(rest or self._inner)
+            at += used
+        self.meta.truncated |= at < end or bool(self._inner)
 
-    def _feed(self, data: bytes) -> Generator[EventBatch, None, bytes]:
-        """Work through whole records; return the bytes of the one that is not whole."""
+    def _feed(self, data: bytes) -> Generator[EventBatch, None, int]:
+        """Work through whole records; return how many bytes they are."""
         scanner = self._scanner
         pos = 0
         while True:
             pos = scanner.scan(data, pos)
+            if scanner.count >= scanner.enough:
+                yield from self._order.settled()
             if scanner.count == scanner.capacity:
                 scanner.grow()
-                continue
             if pos + _RECORD.size > len(data):
                 break
             kind, _, size = _RECORD.unpack_from(data, pos)
@@ -145,15 +147,16 @@ class PerfDataTrace:
                 raise TraceError(f"record of {size} bytes: damaged", path=self.meta.path)
             if pos + size > len(data):
                 break
-            if kind == _FINISHED_ROUND:
-                yield from self._order.finish_round()
-            elif kind in (_COMPRESSED, _COMPRESSED2):
-                inside = self._decompress(data[pos : pos + size], kind)
-                self._inner = yield from self._feed(self._inner + inside)
+            if kind == _SAMPLE:
+                continue
+            if kind in (_COMPRESSED, _COMPRESSED2):
+                inside = self._inner + self._decompress(data[pos : pos + size], kind)
+                used = yield from self._feed(inside)
+                self._inner = inside[used:]
             else:
                 self._record(kind, data[pos : pos + size])
             pos += size
-        return data[pos:]
+        return pos
 
     def _record(self, kind: int, record: bytes) -> None:
         """A record that is no sample."""
