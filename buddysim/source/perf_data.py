@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +16,7 @@ from buddysim.source.perf_decoder import PerfDecoder
 from buddysim.source.perf_header import PerfHeader, read_perf_header
 from buddysim.source.perf_order import RowOrder
 from buddysim.source.perf_samples import SampleLayout, SampleScanner
+from buddysim.source.rows_ahead import RowsAhead
 from buddysim.source.sniff import DEFAULT_PROFILE, era_of_release
 
 __all__ = ["PerfDataTrace", "sample_layout"]
@@ -67,18 +68,24 @@ class PerfDataTrace:
         era = profile or era_of_release(self._header.release)
         self.meta = TraceMeta(path, "perf-data", layout=_told(self._header), profile=era)
         self.tables = Tables()
-        names = CallerNames(self.tables, caller_by)
+        self._names = CallerNames(self.tables, caller_by)
         formats = self._header.tracing.formats
-        self._decoder = PerfDecoder(self.meta, names, formats, era or DEFAULT_PROFILE)
-        layout = self._layout(path)
-        self._scanner = SampleScanner(self._decoder, layout)
-        self._order = RowOrder(self._scanner, names)
+        self._decoder = PerfDecoder(self.meta, self._names, formats, era or DEFAULT_PROFILE)
+        self._sample_layout = self._layout(path)
         self._id_bytes, self._time_back = self._sample_id()
-        self._inner = b""
-        self._inflate: Any = None
+        self._ahead: RowsAhead | None = None
+        self._begin()
         kallsyms = self._header.tracing.kallsyms
         if kallsyms.strip():
             self._decoder.load_symbols = lambda: SymbolTable(kallsyms)
+
+    def _begin(self) -> None:
+        """Nothing of the records is read; names keep their numbers."""
+        self._scanner = SampleScanner(self._decoder, self._sample_layout)
+        self._order = RowOrder(self._scanner, self._names)
+        self._inner = b""
+        self._inflate: Any = None
+        self.meta.lost_events = 0
 
     def _layout(self, path: str) -> SampleLayout:
         attrs = [attr for attr in self._header.attrs if attr.type == _TRACEPOINT]
@@ -108,8 +115,22 @@ class PerfDataTrace:
         size = sum(8 for bit in bits if attr.sample_type & bit)
         return size, size - (8 if attr.sample_type & _TID else 0)
 
+    def look_ahead(self, visit: Callable[[EventBatch], None]) -> None:
+        """See :class:`LooksAhead`.  Raises TraceError when the file holds no event."""
+        self._ahead = RowsAhead()
+        self._ahead.read(self._rows(), visit)
+
     def batches(self) -> Iterator[EventBatch]:
         """Rows in order of time.  Raises TraceError when the file holds no event."""
+        if self._ahead is None:
+            yield from self._rows()
+        elif self._ahead.is_whole:
+            yield from self._ahead.take()
+        else:
+            self._begin()
+            yield from self._rows()
+
+    def _rows(self) -> Iterator[EventBatch]:
         with Path(self.meta.path).open("rb") as file:
             yield from self._records(file)
         yield from self._order.flush()
