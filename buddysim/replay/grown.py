@@ -1,9 +1,9 @@
 """A start state grown from the trace itself, when nothing else tells of the machine.
 
-The trace is read once ahead, and a short one not again.  Its highest page says how far memory reaches, its cpus how many
-there are.  A block whose first event is its free was in use before; every other page is taken to
-be free.  So a recording never fails for lack of memory that it shows to exist, and the pages it
-frees first are there to be freed.
+The trace is read once ahead, and a short one not again.  Its highest page says how far memory
+reaches, its cpus how many there are.  A block whose first event is its free was in use before;
+every other page is taken to be free.  So a recording never fails for lack of memory that it shows
+to exist, and the pages it frees first are there to be freed.
 """
 
 from __future__ import annotations

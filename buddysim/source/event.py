@@ -10,7 +10,10 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from buddysim.source.statement import Script
 
 __all__ = [
     "BATCH_EVENTS",
@@ -19,6 +22,7 @@ __all__ = [
     "EventBatch",
     "EventKind",
     "LooksAhead",
+    "Scripted",
     "Tables",
     "Trace",
     "TraceMeta",
@@ -200,6 +204,13 @@ class Counted(Protocol):
     def expected_rows(self) -> int:
         """Rows of all batches together; 0 when unknown."""
         ...
+
+
+@runtime_checkable
+class Scripted(Trace, Protocol):
+    """A trace that is a hand-written script: tells one without importing what reads them."""
+
+    script: Script
 
 
 @runtime_checkable

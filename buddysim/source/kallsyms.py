@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-__all__ = ["SymbolTable", "running_symbols"]
+__all__ = ["SymbolTable", "kept_symbols", "running_symbols"]
 
 _LINE = re.compile(rb"^([0-9a-f]{1,16}) [tTwW] ([^\s]+)", re.MULTILINE)
 _ANY_LINE = re.compile(rb"([0-9a-f]{1,16}) \S ")
+_RUNNING = Path("/proc/kallsyms")
+_KEPT = "~/.debug/[kernel.kallsyms]"
 _FARTHEST = 1 << 20
 """A symbol farther below an address than this is not its function."""
 _BLOCK_BYTES = 1 << 11
@@ -27,11 +30,14 @@ _NOTHING: _Symbol = (-1, b"")
 class SymbolTable:
     """The functions of one kernel."""
 
-    def __init__(self, kallsyms: bytes) -> None:
-        """``kallsyms``: lines ``ADDRESS TYPE NAME [MODULE]``; others are passed over."""
+    def __init__(self, kallsyms: bytes, modules: Callable[[], bytes] | None = None) -> None:
+        """``kallsyms``: lines ``ADDRESS TYPE NAME [MODULE]``; others are passed over.
+
+        ``modules``: such a text to take the functions of modules from instead.
+        """
         self._text = kallsyms
-        module = kallsyms.find(b"\t[")
-        end = len(kallsyms) if module < 0 else kallsyms.rfind(b"\n", 0, module) + 1
+        self._modules = modules
+        end = _modules_at(kallsyms)
         self._starts = _line_starts(kallsyms, end)
         self._firsts = _addresses(kallsyms, self._starts)
         """Address of the first line of each block; none when they are not in order."""
@@ -100,8 +106,18 @@ class SymbolTable:
     def _unordered(self) -> list[_Symbol]:
         """The functions that are not in blocks, put in order."""
         if self._others is None:
-            self._others = _symbols(self._text, self._starts[-1], len(self._text))
+            text, start = self._text, self._starts[-1]
+            if self._modules is not None and start:
+                text = self._modules()
+                start = _modules_at(text)
+            self._others = _symbols(text, start, len(text))
         return self._others
+
+
+def _modules_at(text: bytes) -> int:
+    """Offset of the first line that names a module, or the end."""
+    name = text.find(b"\t[")
+    return len(text) if name < 0 else text.rfind(b"\n", 0, name) + 1
 
 
 def _line_starts(text: bytes, end: int) -> list[int]:
@@ -137,10 +153,30 @@ def _last(symbols: list[_Symbol], address: int) -> _Symbol:
     return symbols[place - 1] if place else _NOTHING
 
 
-def running_symbols(path: str = "/proc/kallsyms") -> SymbolTable | None:
+def running_symbols() -> SymbolTable | None:
     """Symbols of the running kernel; None when it hides its addresses from us."""
     try:
-        table = SymbolTable(Path(path).read_bytes())
-    except (OSError, ValueError):
+        table = SymbolTable(_RUNNING.read_bytes())
+    except OSError:
         return None
     return table if table.address_of("_text") or table.address_of("_stext") else None
+
+
+def kept_symbols(build_id: str) -> SymbolTable | None:
+    """Symbols of the running kernel from the copy that perf keeps when it records.
+
+    None when it has none of this ``build_id``.  Reading the copy is many times faster than to let
+    the kernel print its symbols again; only where its modules are now must be asked for.
+    """
+    try:
+        text = Path(_KEPT, build_id, "kallsyms").expanduser().read_bytes()
+    except (OSError, RuntimeError):
+        return None
+    return SymbolTable(text, _running_text)
+
+
+def _running_text() -> bytes:
+    try:
+        return _RUNNING.read_bytes()
+    except OSError:
+        return b""

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from buddysim.errors import TraceError
 from buddysim.source.decoder import CallerBy, CallerNames
 from buddysim.source.event import EventBatch, Tables, TraceMeta
-from buddysim.source.kallsyms import SymbolTable, running_symbols
+from buddysim.source.kallsyms import SymbolTable, kept_symbols, running_symbols
 from buddysim.source.perf_decoder import PerfDecoder
 from buddysim.source.perf_header import PerfHeader, read_perf_header
 from buddysim.source.perf_order import RowOrder
@@ -217,7 +217,11 @@ class PerfDataTrace:
         symbol = name.removeprefix(b"[kernel.kallsyms]").decode("ascii", "replace") or "_text"
 
         def load() -> SymbolTable | None:
-            table = running_symbols() if self._header.release == os.uname().release else None
+            if self._header.release != os.uname().release:
+                return None
+            table = kept_symbols(self._header.build_id)
+            if table is None or table.address_of(symbol) != text:
+                table = running_symbols()
             return table if table is not None and table.address_of(symbol) == text else None
 
         self._decoder.load_symbols = load

@@ -121,8 +121,7 @@ class SampleScanner:
         """Is ``order_of_time`` of the sorted rows other than the rows' own order?"""
         self._make_tables()
         self.columns = {
-            name: array(code, bytes(array(code).itemsize * self.capacity))
-            for name, code in EventBatch.typecodes.items()
+            name: array(code, [0]) * self.capacity for name, code in EventBatch.typecodes.items()
         }
         self.columns["handle"] = array("i", [-1]) * self.capacity
         self._bind()
@@ -144,9 +143,9 @@ class SampleScanner:
         (self.thread_number,) = self.threads.columns
 
     def _bind(self) -> None:
-        self.order_of_time = array("I", bytes(4 * self.capacity))
+        self.order_of_time = array("I", [0]) * self.capacity
         self.row_order = self.order_of_time
-        self.row_scratch = array("I", bytes(4 * self.capacity))
+        self.row_scratch = array("I", [0]) * self.capacity
         self.kind = self.columns["kind"]
         self.cpu = self.columns["cpu"]
         self.context = self.columns["context"]
