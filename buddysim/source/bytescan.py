@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from bisect import bisect_right
 
 __all__ = [
     "NO_NUMBER",
@@ -26,6 +27,7 @@ __all__ = [
     "read_u32",
     "remember_field",
     "remember_piece",
+    "same_bytes",
     "skip_blanks",
     "sort_rows",
     "user_frames",
@@ -159,17 +161,28 @@ def user_frames(data: bytes, pos: int, end: int) -> int:
     return at if at >= 0 else end
 
 
-def sort_rows(times: array[int], count: int, order: array[int], scratch: array[int]) -> bool:
-    """Put the first ``count`` rows into stable order of time: fills ``order``.
+def sort_rows(  # keywords would not inline in the compiled build
+    times: array[int], done: int, count: int, order: array[int], scratch: array[int]
+) -> bool:
+    """Bring rows into stable order of time: ``order[:count]``, of which ``done`` are in order.
 
-    False, and nothing filled, when they are in order already.  Rows mostly are a few sorted runs,
-    one a cpu; merging those is O(count * log(runs)).
+    False when the rows from ``done`` on are in order as they stand, behind those before.  Rows
+    mostly are a few sorted runs, one a cpu: merging those is O(rows * log(runs)), and of the rows
+    before only those are touched that are newer than the oldest of the others.
     """
-    values = times[:count].tolist()
-    if values == sorted(values):
+    new = times[done:count].tolist()
+    if new == sorted(new) and (not done or not new or times[order[done - 1]] <= new[0]):
+        order[done:count] = array("I", range(done, count))
         return False
-    order[:count] = array("I", sorted(range(count), key=values.__getitem__))
+    first = bisect_right(order, min(new), 0, done, key=times.__getitem__)
+    rows = [*order[first:done], *range(done, count)]
+    order[first:count] = array("I", sorted(rows, key=times.__getitem__))
     return True
+
+
+def same_bytes(data: bytes, one: int, two: int, size: int) -> bool:
+    """Are ``size`` bytes at two offsets the same?"""
+    return data[one : one + size] == data[two : two + size]
 
 
 def find_field(  # keywords would not inline in the compiled build

@@ -7,7 +7,7 @@ the tables its columns index.  No Python object exists per event.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeGuard, runtime_checkable
@@ -21,6 +21,7 @@ __all__ = [
     "Counted",
     "EventBatch",
     "EventKind",
+    "LooksAhead",
     "Tables",
     "Trace",
     "TraceMeta",
@@ -207,4 +208,16 @@ class Counted(Protocol):
 
     def expected_rows(self) -> int:
         """Rows of all batches together; 0 when unknown."""
+        ...
+
+
+@runtime_checkable
+class LooksAhead(Protocol):
+    """A trace that can be read once ahead, and may keep the rows for :meth:`Trace.batches`."""
+
+    def look_ahead(self, visit: Callable[[EventBatch], None]) -> None:
+        """Show every batch to ``visit``, before the first call of ``batches``.
+
+        Raises TraceError.  Memory is bounded, however long the trace.
+        """
         ...
