@@ -245,13 +245,11 @@ class _Player:
     def _finish(self) -> None:
         run, result = self.run, self.run.result
         self.rows.finish()
-        self.sampler.last(result.events, self.last_ns)
+        result.looks = self.sampler.last(result.events, self.last_ns)
         self.digest.take(run.loop.results)
         result.span_ns = self.last_ns - max(self.first_ns, 0)
         close_books(run)
         self.rows.declare(result.callers)
-        result.samples = self.sampler.samples()
-        result.occupancy = self.sampler.occupancy()
         result.digest = self.digest.finish(run.machine)
 
 
