@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from buddysim.mm.fragmentation import unusable_free_index
@@ -119,6 +120,7 @@ def _largest(nr_free: tuple[int, ...]) -> int:
     return max((order for order, blocks in enumerate(nr_free) if blocks), default=-1)
 
 
+@lru_cache(maxsize=256)  # idle zones look the same every time
 def _unusable(nr_free: tuple[int, ...]) -> tuple[float, float]:
     low, high = (unusable_free_index(nr_free, order) / 1000 for order in _SHOWN_ORDERS)
     return low, high

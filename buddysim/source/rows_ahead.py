@@ -17,8 +17,8 @@ _ROW_BYTES = sum(array(code).itemsize for code in EventBatch.typecodes.values())
 class RowsAhead:
     """Keeps batches for later as long as they are few enough: memory is bounded."""
 
-    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
-        self._room = most_bytes // _ROW_BYTES
+    def __init__(self, most_bytes: int | None = None) -> None:
+        self._room = (_MOST_BYTES if most_bytes is None else most_bytes) // _ROW_BYTES
         self._kept: deque[EventBatch] | None = deque()
 
     def read(self, batches: Iterable[EventBatch], visit: Callable[[EventBatch], None]) -> None:
