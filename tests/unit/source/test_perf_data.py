@@ -16,7 +16,7 @@ import pytest
 from buddysim.errors import TraceError
 from buddysim.kernel.context import Context
 from buddysim.report.inspect import inspect_trace
-from buddysim.source.event import EventBatch, EventKind, LooksAhead, Trace
+from buddysim.source.event import Counted, EventBatch, EventKind, LooksAhead, Trace
 from buddysim.source.kallsyms import SymbolTable
 from buddysim.source.open import open_trace
 from buddysim.source.perf_data import sample_layout
@@ -192,9 +192,12 @@ def test_looking_ahead_changes_nothing(
     expected = _columns(list(plain.batches()))
     ahead = open_trace(str(path))
     assert isinstance(ahead, LooksAhead)
+    assert isinstance(ahead, Counted)
+    assert isinstance(plain, Counted)
     seen: list[EventBatch] = []
     ahead.look_ahead(lambda batch: seen.append(copy(batch)))
     assert _columns(seen) == expected
+    assert (plain.expected_rows(), ahead.expected_rows()) == (0, 100)
     assert _columns(list(ahead.batches())) == expected
     assert ahead.tables == plain.tables
     assert ahead.meta == plain.meta
