@@ -125,8 +125,7 @@ class Machine:
 
     def is_free(self, pfn: int) -> bool:
         """Is this page on a free list or a pcp list?"""
-        zone = self.allocator.zone_of(pfn)
-        return zone is not None and zone.block_of(pfn - zone.base) >= 0
+        return self.allocator.is_free(pfn)
 
     def drain_all_pages(self, cpu: int = -1) -> None:
         """Empty the pcp lists of one cpu, or of all."""

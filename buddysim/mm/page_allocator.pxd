@@ -40,6 +40,8 @@ cdef class PageAllocator:
     @cython.locals(zone=Zone)
     cpdef void drop_boosts(self) except *
     @cython.locals(zone=Zone)
+    cpdef bint is_free(self, long pfn) except -1
+    @cython.locals(zone=Zone)
     cpdef bint is_reserve(self, long pfn) except -1
     @cython.locals(route=Route, zone=Zone, index=cython.int)
     cpdef long alloc_fast(self, int order, long gfp, int cpu, long node) except -2

@@ -160,6 +160,13 @@ class PageAllocator:
         for zone in self.zones:
             zone.boost = 0
 
+    def is_free(self, pfn: int) -> bool:
+        """Is this page on a free list or a pcp list?"""
+        zone = self.recent_zone
+        if zone is None or pfn < zone.start_pfn or pfn >= zone.end_pfn:
+            zone = self.switch_zone(pfn)
+        return zone is not None and zone.block_of(pfn - zone.base) >= 0
+
     def is_reserve(self, pfn: int) -> bool:
         """Is the zone of a page below its min mark?"""
         zone = self.recent_zone

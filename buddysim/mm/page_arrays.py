@@ -58,13 +58,14 @@ class PageArrays:
         self.nr_cpus = nr_cpus
         nr_heads = NR_LISTS + nr_cpus * PCP_LISTS
         nr_links = self.size + nr_heads
-        links = array("i", bytes(8 * nr_links))
+        # Repeated, not made from bytes: that would write memory twice.
+        links = array("i", [0]) * (2 * nr_links)
         self.links = links
         self.next = memoryview(links)[0::2]
         self.prev = memoryview(links)[1::2]
-        self.order_of = array("b", b"\xff" * self.size)
-        self.type_of = array("b", bytes(self.size))
-        self.movable = array("b", bytes(self.size))
+        self.order_of = array("b", [NOT_HEAD]) * self.size
+        self.type_of = array("b", [0]) * self.size
+        self.movable = array("b", [0]) * self.size
         self.pageblock = array("b", b"\x01" * (self.size >> pageblock_order))
         self.type_stored = False
         self.journaling = False

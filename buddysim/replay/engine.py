@@ -192,8 +192,12 @@ def close_books(run: Run) -> None:
     run.tally.totals.freed = run.loop.freed
     result.callers = run.tally.finish()
     result.totals = run.tally.totals
-    if run.loop.alloc_live:
-        result.reconciled["alloc_live"] = run.loop.alloc_live
+    for name, blocks in (
+        ("alloc_live", run.loop.alloc_live),
+        ("free_unknown", run.loop.free_unknown),
+    ):
+        if blocks:
+            result.reconciled[name] = result.reconciled.get(name, 0) + blocks
     result.reconciled = dict(sorted(result.reconciled.items()))
     run.desk.finish(result.callers)
     result.zones = [zone_facts(zone) for zone in run.machine.zones]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from buddysim.mm.free_area import PCP_HEAD
 from buddysim.replay.live_blocks import NO_BLOCK, LiveBlocks
+from buddysim.replay.loop import is_background
 
 if TYPE_CHECKING:
     from buddysim.mm.machine import Machine
@@ -96,13 +97,7 @@ class Ledger:
 
     def is_background(self, sim_pfn: int, order: int) -> bool:
         """Are all pages of this block in use since before the run?"""
-        end = sim_pfn + (1 << order)
-        if sim_pfn < self.first or end > self.first + len(self.live.owner):
-            return False
-        for page in range(sim_pfn, end):
-            if self.live.slot_covering(page, self.first) >= 0 or self._machine.is_free(page):
-                return False
-        return True
+        return is_background(self.live, self._machine.allocator, sim_pfn, order, self.first)
 
     def next_background(self) -> int:
         """The next page in use since before the run, in address order, or -1 after the last.

@@ -34,7 +34,8 @@ cpdef object fit_cpus(object batch, int ncpus)
     first=cython.longlong,
     fast=cython.bint,
     recorded=cython.bint,
-    tries_again=cython.bint,
+    is_plain=cython.bint,
+    unknown=cython.longlong,
     released=cython.longlong,
     used=cython.longlong,
     succeeded=cython.longlong,
@@ -48,7 +49,6 @@ cpdef object fit_cpus(object batch, int ncpus)
     place=cython.longlong,
     slot=cython.longlong,
     sim=cython.longlong,
-    entry=cython.longlong,
 )
 cpdef int run_rows(object state, object batch, int start, int end) except -1
 
@@ -59,11 +59,28 @@ cdef long try_again(
 ) except -2
 
 
-cpdef bint uses_reserves(long gfp) noexcept
+@cython.locals(end=cython.longlong)
+cpdef bint is_background(
+    LiveBlocks live, PageAllocator allocator, long long pfn, int order, long long first
+) except -1
 
 
-@cython.locals(entry=cython.longlong, sim=cython.longlong, order=cython.int)
-cdef bint release_live(
+cdef inline bint is_unknown(
+    LiveBlocks live, PageAllocator allocator, long long pfn, int order, long long first
+) except -1
+
+
+@cython.locals(entry=cython.longlong, sim=cython.longlong)
+cdef inline long long end_block(
+    LiveBlocks live, long long slot, int order, long long first, long long[::1] live_pages
+) except -2
+
+
+@cython.locals(sim=cython.longlong, order=cython.int)
+cdef inline bint release_live(
     LiveBlocks live, long long slot, long long first, long long[::1] live_pages,
     PageAllocator allocator, int cpu
 ) except -1
+
+
+cpdef bint uses_reserves(long gfp) noexcept

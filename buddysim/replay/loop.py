@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from buddysim.mm.page_allocator import PageAllocator
     from buddysim.replay.live_blocks import LiveBlocks
 
-__all__ = ["LoopState", "ResultColumn", "fit_cpus", "run_rows", "uses_reserves"]
+__all__ = [
+    "LoopState",
+    "ResultColumn",
+    "fit_cpus",
+    "is_background",
+    "run_rows",
+    "uses_reserves",
+]
 
 _ALLOC = int(EventKind.ALLOC)
 _FREE = int(EventKind.FREE)
@@ -82,9 +89,9 @@ class LoopState:
         """Shared by all zones; the engine drains it."""
         self.fast = True
         """False: every allocation goes to the engine (injection)."""
-        self.tries_again = False
-        """A request that the low mark denies is tried at the min mark here; false: only by the
-        engine, because kswapd may have something to do first."""
+        self.is_plain = False
+        """A recording that nothing steers: what the low mark denies is tried at the min mark here
+        and pages in use since before it are freed here.  Otherwise the engine sees these rows."""
         self.recorded = False
         """Take the recorded pages, not those the model would choose."""
         self.quiet = bytearray(kind <= _LAST_QUIET and kind not in _TELLING for kind in range(256))
@@ -93,6 +100,8 @@ class LoopState:
         self.freed = 0
         self.alloc_live = 0
         """Blocks still live when the recording allocates their pages: freed there unseen."""
+        self.free_unknown = 0
+        """Blocks freed that were in use since before the recording."""
 
     def every_request_counts(self) -> None:
         """From now on the engine sees each allocation, also those of slab objects."""
@@ -129,7 +138,7 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
     allocator, live, first, shapes = state.allocator, state.live, state.first_pfn, state.shapes
     watched, live_pages, quiet = state.watched, state.live_pages, state.quiet
     log, fast, recorded = state.extfrag_log, state.fast, state.recorded
-    requests, tries_again = state.requests, state.tries_again
+    requests, is_plain, unknown = state.requests, state.is_plain, 0
     state.results.reserve(end - start)
     results, succeeded, freed = state.results.data, 0, 0
     used, row, released = state.results.used, start, 0
@@ -152,7 +161,7 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
                     break
                 released += 1
             sim = pfn if recorded else allocator.alloc_fast(order, gfps[row], cpus[row], 0)
-            if sim < 0 and tries_again and shapes.rights[place]:
+            if sim < 0 and is_plain and shapes.rights[place]:
                 sim = try_again(state, shapes.rights[place], order, gfps[row], cpus[row], caller)
             if sim < 0 or (recorded and not allocator.take_whole(pfn, order)):
                 break
@@ -163,16 +172,15 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
             results[used + succeeded + freed] = sim
             succeeded += 1
         elif what == _FREE:
-            slot = live.slot_of(pfns[row])
-            entry = live.entries[slot] if slot >= 0 else -1
             order = orders[row]
-            if entry < 0 or entry & 15 != order or handles[row] >= 0:
+            if handles[row] >= 0:
                 break
-            sim = entry >> 36
-            if sim == _NOWHERE:
-                break
-            live.end(slot, sim - first)
-            live_pages[entry >> 4 & _CALLER_MASK] -= 1 << order
+            sim = end_block(live, live.slot_of(pfns[row]), order, first, live_pages)
+            if sim < 0:
+                if not is_plain or not is_unknown(live, allocator, pfns[row], order, first):
+                    break
+                sim = pfns[row]
+                unknown += 1
             allocator.free_pages(sim, order, cpus[row])
             results[used + succeeded + freed] = sim
             freed += 1
@@ -186,21 +194,46 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
     state.succeeded += succeeded
     state.freed += freed
     state.alloc_live += released
+    state.free_unknown += unknown
     return row
 
 
-def try_again(state: LoopState, rights: int, order: int, gfp: int, cpu: int, caller: int) -> int:
-    """A request that the low mark denied, at the min mark; pfn or -1."""
-    allocator = state.allocator
-    pfn = allocator.alloc_woken(order, gfp, rights, cpu, 0)
-    if pfn >= 0 and uses_reserves(gfp) and allocator.is_reserve(pfn):
-        state.reserve_pages[caller] += 1 << order
-    return pfn
+def is_background(
+    live: LiveBlocks, allocator: PageAllocator, pfn: int, order: int, first: int
+) -> bool:
+    """Are all pages of a block of the machine in use since before the run?
+
+    ``first``: the machine's first pfn.  O(pages of the block).
+    """
+    end = pfn + (1 << order)
+    if pfn < first or end > first + len(live.owner):
+        return False
+    while pfn < end:
+        if live.slot_covering(pfn, first) >= 0 or allocator.is_free(pfn):
+            return False
+        pfn += 1
+    return True
 
 
-def uses_reserves(gfp: int) -> bool:
-    """May a request go below the min mark by right, rather than with its last page?"""
-    return not gfp & _WAIT or gfp & _RESERVE_RIGHTS != 0
+def is_unknown(
+    live: LiveBlocks, allocator: PageAllocator, pfn: int, order: int, first: int
+) -> bool:
+    """Does a recorded free concern a block that was in use before, and no live one's part?"""
+    return live.covering(pfn) < 0 and is_background(live, allocator, pfn, order, first)
+
+
+def end_block(live: LiveBlocks, slot: int, order: int, first: int, live_pages: array[int]) -> int:
+    """End the live block of this order in a slot; its simulated pfn.
+
+    -1, and nothing done, when there is none or when it is nowhere.
+    """
+    entry = live.entries[slot] if slot >= 0 else -1
+    sim = entry >> 36
+    if entry < 0 or entry & 15 != order or sim == _NOWHERE:
+        return -1
+    live.end(slot, sim - first)
+    live_pages[entry >> 4 & _CALLER_MASK] -= 1 << order
+    return sim
 
 
 def release_live(
@@ -215,12 +248,20 @@ def release_live(
 
     Its own free was not recorded.  False, and nothing done, when the block is nowhere.
     """
-    entry = live.entries[slot]
-    sim = entry >> 36
-    if sim == _NOWHERE:
-        return False
-    order = entry & 15
-    live.end(slot, sim - first)
-    live_pages[entry >> 4 & _CALLER_MASK] -= 1 << order
-    allocator.free_pages(sim, order, cpu)
-    return True
+    order = live.entries[slot] & 15
+    sim = end_block(live, slot, order, first, live_pages)
+    return sim >= 0 and allocator.free_pages(sim, order, cpu)
+
+
+def try_again(state: LoopState, rights: int, order: int, gfp: int, cpu: int, caller: int) -> int:
+    """A request that the low mark denied, at the min mark; pfn or -1."""
+    allocator = state.allocator
+    pfn = allocator.alloc_woken(order, gfp, rights, cpu, 0)
+    if pfn >= 0 and uses_reserves(gfp) and allocator.is_reserve(pfn):
+        state.reserve_pages[caller] += 1 << order
+    return pfn
+
+
+def uses_reserves(gfp: int) -> bool:
+    """May a request go below the min mark by right, rather than with its last page?"""
+    return not gfp & _WAIT or gfp & _RESERVE_RIGHTS != 0

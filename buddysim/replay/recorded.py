@@ -57,7 +57,7 @@ class RecordedRows:
         from buddysim.replay.steering import Steering
 
         self.steering = Steering(run)
-        run.loop.tries_again = False
+        run.loop.is_plain = False
 
     def prepare(self, batch: EventBatch) -> None:
         """Told of each batch before its first row."""

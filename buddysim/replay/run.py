@@ -116,7 +116,7 @@ class Run:
     def _open_books(self) -> None:
         self.loop = LoopState(self.machine.allocator, self.ledger.live, self.ledger.first)
         self.loop.recorded = self.config.placement == "recorded"
-        self.loop.tries_again = isinstance(self.machine.hooks.kswapd, RecordedKswapd)
+        self.loop.is_plain = isinstance(self.machine.hooks.kswapd, RecordedKswapd)
         self.tally = Tally(self.tables, self.loop)
         self.holders = HolderWatch(self)
         self.extfrag_orders = [0] * (MAX_PAGE_ORDER + 1)
