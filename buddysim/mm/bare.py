@@ -74,8 +74,8 @@ def lines(view: array[int]) -> list[memoryview[int]]:
     return [whole[at : at + CPU_WORDS] for at in range(0, len(view), CPU_WORDS)]
 
 
-def ints(view: array[int]) -> array[int]:
-    """The elements of an array of C ints that is never replaced nor resized."""
+def ints(view: memoryview[int]) -> memoryview[int]:
+    """The elements of a view of C ints that is never replaced."""
     return view
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from buddysim.kernel import watermark
 from buddysim.kernel.gfp import Gfp
 from buddysim.kernel.pcp import pcp_sizes
 from buddysim.kernel.profile import Profile, profile_of
 from buddysim.mm.cause import explain_failure
-from buddysim.mm.checkpoint import Checkpoint, take_checkpoint
 from buddysim.mm.fallback import SCHEMES
 from buddysim.mm.free_area import (
     MERGE_ALIKE,
@@ -26,9 +25,12 @@ from buddysim.mm.protocols import Hooks
 from buddysim.mm.request import Failure, Request
 from buddysim.mm.slow_path import SlowPath
 from buddysim.mm.spec import MachineSpec, Sysctl, ZoneSpec
-from buddysim.mm.state import ZoneState, load_zone
 from buddysim.mm.vmstat import VmStat
 from buddysim.mm.zone import WATERMARK_RULES, Zone
+
+if TYPE_CHECKING:
+    from buddysim.mm.checkpoint import Checkpoint
+    from buddysim.mm.state import ZoneState
 
 __all__ = ["Machine", "MachineSpec", "Sysctl", "ZoneSpec", "build_machine"]
 
@@ -180,6 +182,8 @@ class Machine:
 
     def checkpoint(self) -> Checkpoint:
         """Start (or continue) the undo log; O(counters).  Give it to :meth:`rollback`."""
+        from buddysim.mm.checkpoint import take_checkpoint
+
         return take_checkpoint(self)
 
     def rollback(self, checkpoint: Checkpoint) -> None:
@@ -369,6 +373,8 @@ def _set_reserve(zone: Zone) -> None:
 
 def _load_state(zone: Zone, state: ZoneState) -> int:
     """Load a snapshot, placing counted blocks where lists are missing; pages without place."""
+    from buddysim.mm.state import load_zone
+
     load_zone(zone, state)
     if state.free_lists or not state.free_counts:
         return 0

@@ -11,6 +11,7 @@ Compiled; see the sibling ``.pxd``.
 
 from __future__ import annotations
 
+import mmap
 from array import array
 
 from buddysim.mm import bare
@@ -45,6 +46,12 @@ _MAX_ORDER = MAX_ORDER
 _PCP_HEAD = PCP_HEAD
 
 
+def _zeroed_ints(count: int) -> memoryview[int]:
+    """Zeros that take memory only where they are written, and are copied when a process forks."""
+    private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    return memoryview(mmap.mmap(-1, 4 * count, flags=private)).cast("i")
+
+
 class PageArrays:
     """12 bytes a page.  Writes that an undo log must see go through methods that note them."""
 
@@ -58,8 +65,7 @@ class PageArrays:
         self.nr_cpus = nr_cpus
         nr_heads = NR_LISTS + nr_cpus * PCP_LISTS
         nr_links = self.size + nr_heads
-        # Repeated, not made from bytes: that would write memory twice.
-        links = array("i", [0]) * (2 * nr_links)
+        links = _zeroed_ints(2 * nr_links)
         self.links = links
         self.next = memoryview(links)[0::2]
         self.prev = memoryview(links)[1::2]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from buddysim.errors import ConfigError
-from buddysim.mm.state import ZoneState
 from buddysim.units import PAGE_SIZE, format_bytes, parse_bytes
+
+if TYPE_CHECKING:
+    from buddysim.mm.state import ZoneState
 
 __all__ = ["ZONE_INDEX", "MachineSpec", "Sysctl", "ZoneSpec"]
 

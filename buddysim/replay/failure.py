@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from buddysim.fault.plausibility import assess_plausibility
 from buddysim.mm.alloc_flags import slow_path_flags
 from buddysim.mm.cause import try_zone
 from buddysim.mm.request import Failure, Request, ZoneTry
@@ -36,6 +35,8 @@ def report_failure(run: Run, failed: FailedRequest) -> FailureRow:
     request, failure, seen = failed.request, failed.failure, failed.seen
     zones, plausibility = failure.zones, ""
     if failed.origin == "injected":
+        from buddysim.fault.plausibility import assess_plausibility
+
         zones = _look_at_zones(run, request)
         plausibility = assess_plausibility(request.order, request.gfp, zones).sentence
     cause = "injected" if failed.origin == "injected" else failure.cause

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from buddysim.kernel.gfp_table import Gfp
 from buddysim.mm.machine import Machine
 from buddysim.mm.request import Failure, Request
-from buddysim.replay.failure import explain_unasked
 from buddysim.replay.ledger import NOWHERE, caller_of, order_of, sim_pfn_of
 from buddysim.replay.outcome import FirstSeen
 from buddysim.replay.reaction import Reactions
@@ -207,6 +206,9 @@ class RecordedRows:
         run = self._run
         number = run.arrive(site)
         request, refused = self._steered(batch, row, site)
+        # Most short recordings see no failure.
+        from buddysim.replay.failure import explain_unasked
+
         failure = refused or explain_unasked(run, site.request())
         if refused is None and not self._recorded and self._ask_in_vain(site, request):
             failure = replace(failure, cause=_cause_at_the_marks(failure, run.machine))

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from buddysim.kernel import watermark
 from buddysim.kernel.pcp import pcp_sizes
 from buddysim.kernel.profile import Profile, profile_of
 from buddysim.kernel.watermark import Watermarks
 from buddysim.mm.spec import MachineSpec, ZoneSpec
-from buddysim.mm.state import ZoneState
+
+if TYPE_CHECKING:
+    from buddysim.mm.state import ZoneState
 
 __all__ = ["retuned"]
 
