@@ -22,15 +22,8 @@ from buddysim.replay.prng import Stream
 from buddysim.replay.run import Run
 from buddysim.replay.sampler import Sampler
 from buddysim.replay.start import apply_prelude, machine_spec_for
-from buddysim.source.event import (
-    Counted,
-    EventBatch,
-    EventKind,
-    Tables,
-    Trace,
-    TraceMeta,
-    is_script,
-)
+from buddysim.source.event import Counted, EventBatch, EventKind, Tables, Trace, TraceMeta
+from buddysim.source.open import is_script
 from buddysim.warn.ratelimit import Window
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from buddysim.mm.spec import MachineSpec
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.prng import Stream
 from buddysim.replay.retune import retuned
-from buddysim.source.event import Trace, is_script
+from buddysim.source.event import Trace
+from buddysim.source.open import is_script
 
 if TYPE_CHECKING:
     from buddysim.source.statement import Fill, Script

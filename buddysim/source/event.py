@@ -10,10 +10,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeGuard, runtime_checkable
-
-if TYPE_CHECKING:
-    from buddysim.source.script import ScriptTrace
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 __all__ = [
     "BATCH_EVENTS",
@@ -25,7 +22,6 @@ __all__ = [
     "Tables",
     "Trace",
     "TraceMeta",
-    "is_script",
 ]
 
 BATCH_EVENTS = 1 << 16
@@ -195,11 +191,6 @@ class Trace(Protocol):
     def batches(self) -> Iterator[EventBatch]:
         """Yield the rows in order.  Raises TraceError.  O(BATCH_EVENTS) memory."""
         ...
-
-
-def is_script(trace: Trace) -> TypeGuard[ScriptTrace]:
-    """Is a trace hand-written?  Asked without importing what reads scripts."""
-    return trace.meta.format == "script"
 
 
 @runtime_checkable

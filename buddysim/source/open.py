@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from buddysim.errors import TraceError
 from buddysim.kernel.profile import profile_of
 from buddysim.source.event import CallerBy, Trace
 
 if TYPE_CHECKING:
+    from buddysim.source.script import ScriptTrace
     from buddysim.source.sniff import Layout
     from buddysim.source.stream import ByteStream
 
-__all__ = ["open_trace"]
+__all__ = ["is_script", "open_trace"]
+
+
+def is_script(trace: Trace) -> TypeGuard[ScriptTrace]:
+    """Is a trace hand-written?  Asked without importing what reads scripts."""
+    return trace.meta.format == "script"
 
 
 def open_trace(
