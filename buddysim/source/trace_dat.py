@@ -197,7 +197,7 @@ class _Entries:
         """Nanoseconds of a time of the trace clock."""
         if self._tsc is not None:
             multiplier, shift, offset = self._tsc
-            time = (time * multiplier >> shift & 63) + offset
+            time = (time * multiplier >> (shift & 63)) + offset
         return time + self._shift
 
     def records(self, page: RingPage, place: int, cpu: int) -> Iterator[bytes]:

@@ -147,12 +147,22 @@ def test_times_are_extended_stamped_and_shifted(path: Path) -> None:
     assert rows.time_ns.tolist() == [103 - 50 + 2000]
 
 
-def test_cycles_become_nanoseconds(path: Path) -> None:
-    options = [(4, b"local [x86-tsc] mono\n\0"), (14, struct.pack("<IIQ", 3, 1, 1000))]
-    rows, trace = read(
-        path, TraceDat([[page(10, entry(2, alloc(1)))]], options=options).version_6()
-    )
-    assert rows.time_ns.tolist() == [12 * 3 // 2 + 1000]
+@pytest.mark.parametrize(
+    ("multiplier", "shift", "time_ns"),
+    [
+        (3, 1, 15_000_000_018),
+        (1398101, 22, 3_333_332_542),  # 3 GHz
+        (1 << 31, 32, 5_000_000_006),
+        (4_000_000_000, 40, 36_379_788),
+        (1, 63 + 64, 0),  # no more than 6 bits of the shift count
+    ],
+)
+def test_cycles_become_nanoseconds(path: Path, multiplier: int, shift: int, time_ns: int) -> None:
+    told = struct.pack("<IIQ", multiplier, shift, 1000)
+    options = [(4, b"local [x86-tsc] mono\n\0"), (14, told)]
+    pages = [page(10_000_000_010, entry(2, alloc(1)))]
+    rows, trace = read(path, TraceDat([pages], options=options).version_6())
+    assert rows.time_ns.tolist() == [time_ns + 1000]
     assert "clock x86-tsc" in trace.meta.layout
 
 
