@@ -42,16 +42,24 @@ cdef class SampleScanner:
 
     @cython.locals(
         data="const unsigned char *", at=Py_ssize_t, chain=Py_ssize_t, frames="long long",
-        raw=Py_ssize_t, raw_end=Py_ssize_t, event=int, events=PieceTable,
+        raw=Py_ssize_t, raw_end=Py_ssize_t, time_ns="long long", cpu=int,
     )
     cdef int _sample(self, bytes block, Py_ssize_t pos, Py_ssize_t stop) except -1
 
     @cython.locals(
+        data="const unsigned char *", row=Py_ssize_t, event=int, events=PieceTable
+    )
+    cdef int add(
+        self, bytes block, Py_ssize_t raw, Py_ssize_t raw_end, Py_ssize_t tid_at,
+        long long time_ns, int cpu
+    ) except -1
+
+    @cython.locals(
         data="const unsigned char *", row=Py_ssize_t, shape=int, caller="unsigned int",
-        number="long long", tail=int, time_ns="long long",
+        number="long long", tail=int,
     )
     cdef int _fields(
-        self, bytes block, Py_ssize_t pos, Py_ssize_t raw, Py_ssize_t raw_end, int event
+        self, bytes block, Py_ssize_t raw, Py_ssize_t raw_end, int event
     ) except -1
 
     @cython.locals(data="const unsigned char *", values=int, each=int, times=int)
@@ -69,4 +77,4 @@ cdef class SampleScanner:
     cdef unsigned int _site(self, bytes block, Py_ssize_t at) except? 0xFFFFFFFF
 
     @cython.locals(stacks=PieceTable, stack=int, row=Py_ssize_t)
-    cdef void _chain(self, bytes block, Py_ssize_t pos, Py_ssize_t end) except *
+    cdef int attach(self, bytes block, Py_ssize_t pos, Py_ssize_t end) except -1

@@ -17,7 +17,14 @@ from buddysim.source.event import EventBatch
 from buddysim.source.event_shape import EVENT_PAGE, EVENT_RARE, EVENT_SLAB
 from buddysim.source.scanner import PieceTable
 
-__all__ = ["FIRST_CAPACITY", "RawEvent", "RecordDecoder", "SampleLayout", "SampleScanner"]
+__all__ = [
+    "FIRST_CAPACITY",
+    "NO_SAMPLES",
+    "RawEvent",
+    "RecordDecoder",
+    "SampleLayout",
+    "SampleScanner",
+]
 
 FIRST_CAPACITY = 1 << 17
 """Rows that fit before :meth:`SampleScanner.grow` is needed."""
@@ -65,6 +72,10 @@ class SampleLayout(NamedTuple):
     has_chain: int
 
 
+NO_SAMPLES = SampleLayout(0, 0, 0, 0, read_format=-1, has_chain=0)
+"""Of a scanner that is given every record by :meth:`SampleScanner.add`."""
+
+
 class RecordDecoder(Protocol):
     """What the scanner asks about bytes that it meets for the first time."""
 
@@ -99,7 +110,7 @@ class RecordDecoder(Protocol):
 class SampleScanner:
     """Collects rows from blocks of perf records."""
 
-    def __init__(self, decoder: RecordDecoder, layout: SampleLayout) -> None:
+    def __init__(self, decoder: RecordDecoder, layout: SampleLayout = NO_SAMPLES) -> None:
         self.decoder = decoder
         self.tid_at, self.time_at, self.cpu_at, self.fixed_end = layout[:4]
         self.read_format, self.has_chain = layout[4:]
@@ -192,21 +203,41 @@ class SampleScanner:
         raw_end = raw + bytescan.read_u32(data, at)
         if raw_end > stop or raw_end < raw + 8:
             return 0
+        time_ns = bytescan.read_i64(data, pos + self.time_at)
+        cpu = bytescan.read_u16(data, pos + self.cpu_at)
+        if self.add(block, raw, raw_end, pos + self.tid_at, time_ns, cpu) == 0:
+            return 0
+        if self.has_chain:
+            self.attach(block, chain, at)
+        return 1
+
+    def add(  # the compiled build takes no keywords here
+        self, block: bytes, raw: int, raw_end: int, tid_at: int, time_ns: int, cpu: int
+    ) -> int:
+        """One more row from the tracepoint's own record [raw, raw_end); 0 when it is damaged.
+
+        There must be room for it, and eight bytes in the record.
+        """
+        data = block
         events = self.events
         event = bytescan.find_piece(events.index, events.slots, data, raw, raw + 4)
         if event < 0:
             event = events.add(block, raw, raw + 4, self.decoder.event(block[raw : raw + 4]))
         if raw + self.event_end[event] > raw_end:
             return 0
-        if self._fields(block, pos, raw, raw_end, event) == 0:
+        if self._fields(block, raw, raw_end, event) == 0:
             return 0
-        if self.has_chain:
-            self._chain(block, chain, at)
-        self.count += 1
+        row = self.count
+        self.time_ns[row] = time_ns
+        self.newest = max(self.newest, time_ns)
+        self.cpu[row] = cpu
+        self.stack[row] = 0
+        self.task[row] = self._thread(block, tid_at)
+        self.count = row + 1
         return 1
 
-    def _fields(self, block: bytes, pos: int, raw: int, raw_end: int, event: int) -> int:
-        """Fill row ``count`` but for its chain; 0 when a number is impossible."""
+    def _fields(self, block: bytes, raw: int, raw_end: int, event: int) -> int:
+        """Fill row ``count`` with what the record says; 0 when a number is impossible."""
         data = block
         row = self.count
         shape = self.event_shape[event]
@@ -237,14 +268,8 @@ class SampleScanner:
             self.aux[row] = self.tail_aux[tail]
         self.kind[row] = self.event_kind[event]
         self.context[row] = self.event_context[event]
-        self.cpu[row] = bytescan.read_u16(data, pos + self.cpu_at)
-        time_ns = bytescan.read_i64(data, pos + self.time_at)
-        self.time_ns[row] = time_ns
-        self.newest = max(self.newest, time_ns)
         self.pfn[row] = number
         self.caller[row] = caller
-        self.stack[row] = 0
-        self.task[row] = self._thread(block, pos + self.tid_at)
         return 1
 
     def _behind_values(self, block: bytes, at: int, stop: int) -> int:
@@ -294,14 +319,14 @@ class SampleScanner:
             site = sites.add(block, at, at + 8, (caller,))
         return self.site_caller[site]
 
-    def _chain(self, block: bytes, pos: int, end: int) -> None:
-        """Give row ``count`` the call chain [pos, end), but for the user's frames."""
+    def attach(self, block: bytes, pos: int, end: int) -> None:
+        """Give the last row the call chain [pos, end), but for the user's frames."""
         end = bytescan.user_frames(block, pos, end)
         stacks = self.stacks
         stack = bytescan.find_piece(stacks.index, stacks.slots, block, pos, end)
         if stack < 0:
             stack = stacks.add(block, pos, end, self.decoder.frames(block[pos:end]))
-        row = self.count
+        row = self.count - 1
         self.stack[row] = self.stack_index[stack]
         if self.caller[row] == 0:
             self.caller[row] = self.stack_caller[stack]
