@@ -247,6 +247,20 @@ cdef inline long long read_i64(const unsigned char *data, Py_ssize_t pos) noexce
     return value
 
 
+cdef inline u64 read_u64(const unsigned char *data, Py_ssize_t pos) noexcept nogil:
+    cdef u64 value
+    memcpy(&value, data + pos, 8)
+    return value
+
+
+cdef inline Py_ssize_t filler_at(
+    const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
+) noexcept nogil:
+    while pos < end and read_u64(data, pos) + 1 > 1:
+        pos += 8
+    return pos
+
+
 cdef inline Py_ssize_t user_frames(
     const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
 ) noexcept nogil:

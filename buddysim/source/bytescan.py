@@ -13,6 +13,7 @@ from array import array
 __all__ = [
     "NO_NUMBER",
     "count_lines",
+    "filler_at",
     "find_byte",
     "find_field",
     "find_key",
@@ -24,6 +25,7 @@ __all__ = [
     "read_i64",
     "read_u16",
     "read_u32",
+    "read_u64",
     "remember_field",
     "remember_piece",
     "skip_blanks",
@@ -149,6 +151,19 @@ def read_u32(data: bytes, pos: int) -> int:
 def read_i64(data: bytes, pos: int) -> int:
     """Little-endian signed 64-bit value at ``pos``."""
     return int.from_bytes(data[pos : pos + 8], "little", signed=True)
+
+
+def read_u64(data: bytes, pos: int) -> int:
+    """Little-endian unsigned 64-bit value at ``pos``."""
+    return int.from_bytes(data[pos : pos + 8], "little")
+
+
+def filler_at(data: bytes, pos: int, end: int) -> int:
+    """Offset of the first of the 64-bit words in [pos, end) that is 0 or all ones, or ``end``."""
+    words = array("q", data[pos:end])
+    if 0 not in words and -1 not in words:
+        return end
+    return pos + 8 * min(words.index(word) for word in (0, -1) if word in words)
 
 
 def user_frames(data: bytes, pos: int, end: int) -> int:
