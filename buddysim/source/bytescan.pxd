@@ -271,28 +271,38 @@ cdef inline Py_ssize_t user_frames(
     return end
 
 
+cdef inline bint is_before(
+    long long[::1] times, unsigned short[::1] ranks, unsigned int one, unsigned int two
+) noexcept:
+    if times[one] != times[two]:
+        return times[one] < times[two]
+    return ranks is not None and ranks[one] < ranks[two]
+
+
 cdef inline Py_ssize_t run_end(
-    long long[::1] times, unsigned int *rows, Py_ssize_t start, Py_ssize_t count
+    long long[::1] times, unsigned short[::1] ranks, unsigned int *rows, Py_ssize_t start,
+    Py_ssize_t count,
 ) noexcept:
     start += 1
-    while start < count and times[rows[start - 1]] <= times[rows[start]]:
+    while start < count and not is_before(times, ranks, rows[start], rows[start - 1]):
         start += 1
     return start
 
 
 cdef inline Py_ssize_t merge_runs(
-    long long[::1] times, unsigned int *source, unsigned int *target, Py_ssize_t count
+    long long[::1] times, unsigned short[::1] ranks, unsigned int *source, unsigned int *target,
+    Py_ssize_t count,
 ) noexcept:
     # One pass: every two neighbouring runs become one.  Returns the runs found.
     cdef Py_ssize_t runs = 0, at = 0, start = 0, one, two, middle, end
     while start < count:
-        middle = run_end(times, source, start, count)
-        end = run_end(times, source, middle, count) if middle < count else middle
+        middle = run_end(times, ranks, source, start, count)
+        end = run_end(times, ranks, source, middle, count) if middle < count else middle
         runs += 2 if middle < count else 1
         one = start
         two = middle
         while one < middle and two < end:
-            if times[source[two]] < times[source[one]]:
+            if is_before(times, ranks, source[two], source[one]):
                 target[at] = source[two]
                 two += 1
             else:
@@ -312,16 +322,17 @@ cdef inline Py_ssize_t merge_runs(
 
 
 cdef inline bint sort_rows(
-    long long[::1] times, Py_ssize_t count, unsigned int[::1] order, unsigned int[::1] scratch
+    long long[::1] times, unsigned short[::1] ranks, Py_ssize_t count, unsigned int[::1] order,
+    unsigned int[::1] scratch,
 ) noexcept:
     cdef Py_ssize_t row
     cdef unsigned int *one = &order[0]
     cdef unsigned int *two = &scratch[0]
     for row in range(count):
         one[row] = <unsigned int>row
-    if count == 0 or run_end(times, one, 0, count) == count:
+    if count == 0 or run_end(times, ranks, one, 0, count) == count:
         return False
-    while merge_runs(times, one, two, count) > 2:
+    while merge_runs(times, ranks, one, two, count) > 2:
         one, two = two, one
     if two != &order[0]:
         memcpy(&order[0], two, count * sizeof(unsigned int))

@@ -174,16 +174,25 @@ def user_frames(data: bytes, pos: int, end: int) -> int:
     return at if at >= 0 else end
 
 
-def sort_rows(times: array[int], count: int, order: array[int], scratch: array[int]) -> bool:
+def sort_rows(
+    times: array[int],
+    ranks: array[int] | None,
+    count: int,
+    order: array[int],
+    scratch: array[int],
+) -> bool:
     """Put the first ``count`` rows into stable order of time: fills ``order``.
 
-    False, and nothing filled, when they are in order already.  Rows mostly are a few sorted runs,
-    one a cpu; merging those is O(count * log(runs)).
+    Rows of one time come in order of their ``ranks`` (16 bits), if there are any.  False, and
+    nothing filled, when all are in order already.  Rows mostly are a few sorted runs, one a cpu;
+    merging those is O(count * log(runs)).
     """
-    values = times[:count].tolist()
-    if values == sorted(values):
+    keys: list[int] = times[:count].tolist()
+    if ranks is not None:
+        keys = [time << 16 | rank for time, rank in zip(keys, ranks[:count], strict=True)]
+    if keys == sorted(keys):
         return False
-    order[:count] = array("I", sorted(range(count), key=values.__getitem__))
+    order[:count] = array("I", sorted(range(count), key=keys.__getitem__))
     return True
 
 

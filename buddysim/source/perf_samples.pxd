@@ -12,7 +12,7 @@ cdef class SampleScanner:
     cdef public object decoder
     cdef int tid_at, time_at, cpu_at, read_format
     cdef public int fixed_end
-    cdef bint has_chain
+    cdef bint has_chain, cpus_break_ties
     cdef public Py_ssize_t count, capacity
     cdef public long long skipped
     cdef public dict columns
@@ -28,7 +28,7 @@ cdef class SampleScanner:
     cdef long long[::1] tail_aux
     cdef unsigned int[::1] site_caller, stack_index, stack_caller, thread_number
     cdef unsigned char[::1] kind, context
-    cdef unsigned short[::1] cpu
+    cdef unsigned short[::1] cpu, ranks
     cdef signed char[::1] order, migratetype
     cdef unsigned int[::1] gfp, caller, task, stack
     cdef long long[::1] time_ns, pfn, aux

@@ -110,7 +110,13 @@ class RecordDecoder(Protocol):
 class SampleScanner:
     """Collects rows from blocks of perf records."""
 
-    def __init__(self, decoder: RecordDecoder, layout: SampleLayout = NO_SAMPLES) -> None:
+    def __init__(
+        self,
+        decoder: RecordDecoder,
+        layout: SampleLayout = NO_SAMPLES,
+        cpus_break_ties: bool = False,
+    ) -> None:
+        """``cpus_break_ties``: rows of one time are sorted by cpu, not left as they came."""
         self.decoder = decoder
         self.tid_at, self.time_at, self.cpu_at, self.fixed_end = layout[:4]
         self.read_format, self.has_chain = layout[4:]
@@ -136,6 +142,7 @@ class SampleScanner:
             for name, code in EventBatch.typecodes.items()
         }
         self.columns["handle"] = array("i", [-1]) * self.capacity
+        self.cpus_break_ties = cpus_break_ties
         self._bind()
 
     def _bind(self) -> None:
@@ -154,6 +161,7 @@ class SampleScanner:
         self.task = self.columns["task"]
         self.stack = self.columns["stack"]
         self.aux = self.columns["aux"]
+        self.ranks = self.cpu if self.cpus_break_ties else None
 
     def grow(self) -> None:
         """Twice the capacity."""
@@ -163,7 +171,9 @@ class SampleScanner:
 
     def sort(self) -> bool:
         """Fill ``order_of_time`` with the rows in stable order; False when they are so already."""
-        return bytescan.sort_rows(self.time_ns, self.count, self.row_order, self.row_scratch)
+        return bytescan.sort_rows(
+            self.time_ns, self.ranks, self.count, self.row_order, self.row_scratch
+        )
 
     def scan(self, block: bytes, pos: int) -> int:
         """Read samples from offset ``pos``; return where it stopped.

@@ -52,7 +52,7 @@ class TraceDatTrace:
         self._decoder = PerfDecoder(
             self.meta, names, header.formats, era or DEFAULT_PROFILE, own_depth=0
         )
-        self._scanner = SampleScanner(self._decoder)
+        self._scanner = SampleScanner(self._decoder, cpus_break_ties=True)
         self._order = RowOrder(self._scanner, names, unknown=_UNKNOWN)
         self._clock = _clock(header)
         kallsyms = header.kallsyms

@@ -224,6 +224,13 @@ def test_many_pages_come_in_batches_and_in_order(path: Path) -> None:
     assert rows.cpu.tolist() == [0, 1] * 150_000
 
 
+def test_events_of_one_time_come_in_order_of_their_cpus(path: Path) -> None:
+    late = [page(7, entry(0, free(1)), entry(0, free(2)), entry(1, free(5)))]
+    early = [page(6, entry(1, free(3)), entry(0, free(4)), entry(1, free(6)))]
+    rows, _ = read(path, TraceDat(cpus=[late, early]).version_7())
+    assert rows.pfn.tolist() == [1, 2, 3, 4, 5, 6]
+
+
 @pytest.mark.parametrize("version", ["6", "zstd"])
 def test_a_cut_file_gives_what_stands_before_the_cut(path: Path, version: str) -> None:
     pages = [page(at * 100, entry(0, alloc(at + 1))) for at in range(10)]
