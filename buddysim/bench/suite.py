@@ -121,7 +121,7 @@ def _group(name: str, options: BenchOptions) -> Iterator[Race]:
         "memory": lambda: memory_races((_SMALL, _LARGE), lengths),
         "scaling": lambda: scaling_races(lengths, (_SMALL, _LARGE)),
         "perf.data": lambda: perf_races(options.perf_data, quick=quick),
-        "trace.dat": lambda: trace_cmd_races(options.trace_dat, cycles),
+        "trace.dat": lambda: trace_cmd_races(options.trace_dat, 2 * cycles),
     }
     return by_group[name]()
 
