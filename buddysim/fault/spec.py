@@ -12,7 +12,6 @@ instead of 1, and ``verbose``: 1.  nth, from and event know no gate but __GFP_NO
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -185,4 +184,6 @@ def _boolean(value: str, key: str, column: int) -> bool:
 
 
 def _nearest(word: str, known: tuple[str, ...]) -> str:
+    import difflib
+
     return difflib.get_close_matches(word, known, n=1, cutoff=0.0)[0]

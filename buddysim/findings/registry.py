@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Container, Sequence
 
 from buddysim.errors import ConfigError
@@ -80,6 +79,8 @@ def rule_of(word: str) -> Rule:
         if word.upper() == rule.code or word.lower() == rule.name:
             return rule
     known = [rule.code for rule in RULES] + [rule.name for rule in RULES]
+    import difflib
+
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
     raise ConfigError(
         f"unknown rule {word!r}", expected="a code or name", hint=f"did you mean {near[0]}?"

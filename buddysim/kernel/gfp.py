@@ -7,7 +7,6 @@ A mask printed by a kernel means nothing without its era: 0x200 is NOWARN in 2.6
 
 from __future__ import annotations
 
-import difflib
 from functools import lru_cache
 from typing import Literal
 
@@ -259,5 +258,7 @@ def _nearest(word: str, era: str) -> str:
     if word and all(letter in "0123456789abcdefABCDEF" for letter in word):
         return f"0x{word}"
     known = [*COMPOSITES[era_of(era)], *(f"__GFP_{flag}" for flag in BITS[era_of(era)])]
+    import difflib
+
     close = difflib.get_close_matches(word.upper(), known, n=1, cutoff=0.0)
     return close[0]

@@ -19,6 +19,7 @@ from buddysim.mm.fallback import (
 
 __all__ = ["reserve_flags", "slow_path_flags"]
 
+_ATOMIC_CONTEXTS = int(ATOMIC_CONTEXTS)
 _WAIT = int(Gfp.DIRECT_RECLAIM)
 _HIGH = int(Gfp.HIGH)
 _KSWAPD = int(Gfp.KSWAPD_RECLAIM)
@@ -38,8 +39,7 @@ def slow_path_flags(
     flags = ALLOC_CPUSET | (gfp & _HIGH) | (gfp & _KSWAPD and ALLOC_KSWAPD)
     if gfp & _MOVABLE:
         flags |= ALLOC_CMA
-    task_context = not context & ATOMIC_CONTEXTS
-    favoured = realtime and task_context
+    favoured = realtime and not context & _ATOMIC_CONTEXTS
     exempting = _HIGH if profile.watermark_rule == "free-highatomic" else _ATOMIC
     if gfp & exempting:
         flags |= ALLOC_BOOST_EXEMPT

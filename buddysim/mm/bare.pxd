@@ -20,7 +20,15 @@ cdef enum:
     FLAGS = 7
     FREE_DIFF = 8
     CMA_DIFF = 9
+    FIRST_LIST = 10
     CPU_WORDS = 16
+
+
+ctypedef int CpuLine[16]
+
+
+cdef inline CpuLine *lines(int[::1] view) noexcept:
+    return <CpuLine *>&view[0]
 
 
 cdef inline int *ints(int[::1] view) noexcept:

@@ -1,9 +1,9 @@
 """Numbers and arrays of the hot core under names that cost nothing once compiled.
 
 A module-level ``cdef int`` is a variable, read from memory wherever it is named; a name of this
-module is a constant there (``bare.pxd``).  Likewise :func:`ints` and :func:`chars` give a compiled
-caller the address of an array's first element, which stays in a register while elements are
-written; an interpreted one gets the array itself.
+module is a constant there (``bare.pxd``).  Likewise :func:`ints`, :func:`chars` and :func:`lines`
+give a compiled caller the address of an array's first element, which stays in a register while
+elements are written; an interpreted one gets the array itself, or views of its parts.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ __all__ = [
     "CMA_DIFF",
     "COUNT",
     "CPU_WORDS",
+    "FIRST_LIST",
     "FLAGS",
     "FREE_COUNT",
     "FREE_DIFF",
@@ -33,6 +34,7 @@ __all__ = [
     "SCALE_MAX",
     "chars",
     "ints",
+    "lines",
 ]
 
 MAX_ORDER = 10
@@ -60,8 +62,16 @@ ALLOC_FACTOR = 6
 FLAGS = 7
 FREE_DIFF = 8
 CMA_DIFF = 9
+FIRST_LIST = 10
+"""Sentinel of the first of a cpu's pcp lists; the others follow."""
 CPU_WORDS = 16
 """Words of one cpu in ``FreeArea.per_cpu``, one cache line; the names above are places in it."""
+
+
+def lines(view: array[int]) -> list[memoryview[int]]:
+    """By cpu, the words of an array of C ints that is never replaced nor resized."""
+    whole = memoryview(view)
+    return [whole[at : at + CPU_WORDS] for at in range(0, len(view), CPU_WORDS)]
 
 
 def ints(view: array[int]) -> array[int]:

@@ -17,19 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["cause_of", "explain_failure", "try_zone"]
 
-_FREE_TYPES = (0, 1, 2)
 _WMARK_MASK = 3
 _NO_WATERMARKS = 0x04
 _PRECEDENCE = ("wrong-migratetype", "fragmented", "reserved", "below-watermark")
-
-
-def _suitable_blocks(zone: Zone, order: int, types: tuple[int, ...]) -> int:
-    """Free blocks of at least ``order`` on the lists of ``types``."""
-    blocks = 0
-    for current in range(order, 11):
-        for migratetype in types:
-            blocks += zone.nr_free_type(current, migratetype)
-    return blocks
 
 
 def _verdict(zone: Zone, order: int, alloc_flags: int, missing: int, unusable: int) -> str:
@@ -70,7 +60,7 @@ def try_zone(zone: Zone, request: Request, alloc_flags: int) -> ZoneTry:
         reserve=reserve,
         unusable=unusable,
         missing=missing,
-        suitable_blocks=_suitable_blocks(zone, request.order, _FREE_TYPES),
+        suitable_blocks=zone.suitable_blocks(request.order),
         verdict=verdict,
     )
 

@@ -8,7 +8,7 @@ cdef int _THP_ORDER, _THP_LIST
 
 cdef class CpuWords(PageArrays):
     cdef public int[::1] per_cpu
-    cdef int *words
+    cdef bare.CpuLine *words
     cdef public int[:] free_diff
     cdef public int[:] cma_diff
     cdef public int[:] pcp_count

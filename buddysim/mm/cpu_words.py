@@ -27,7 +27,7 @@ class CpuWords(PageArrays):
         super().__init__(start_pfn, nr_pages, pageblock_order, nr_cpus)
         words = array("i", bytes(4 * nr_cpus * bare.CPU_WORDS))
         self.per_cpu = words
-        self.words = bare.ints(self.per_cpu)
+        self.words = bare.lines(self.per_cpu)
         by_cpu = memoryview(words)
         self.pcp_count = by_cpu[bare.COUNT :: bare.CPU_WORDS]
         self.pcp_high = by_cpu[bare.HIGH :: bare.CPU_WORDS]

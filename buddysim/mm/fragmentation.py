@@ -7,6 +7,9 @@ thousandths.  Every function is O(MAX_PAGE_ORDER) per index.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import mul
+
+from buddysim.kernel.constants import NR_PAGE_ORDERS
 
 __all__ = [
     "extfrag_line",
@@ -20,11 +23,12 @@ __all__ = [
 ]
 
 _SUITABLE = -1000
+_PAGES_OF_ORDER = tuple(1 << order for order in range(NR_PAGE_ORDERS))
 
 
 def free_pages(nr_free: Sequence[int]) -> int:
     """Pages in all free blocks."""
-    return sum(blocks << order for order, blocks in enumerate(nr_free))
+    return sum(map(mul, nr_free, _PAGES_OF_ORDER))
 
 
 def suitable_blocks(nr_free: Sequence[int], order: int) -> int:

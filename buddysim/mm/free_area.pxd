@@ -13,7 +13,7 @@ cdef class FreeArea(CpuWords):
     cdef public int stat_threshold, cpu, merge_rule
     cdef public long long free, free_cma, free_highatomic
     cdef public bint tail_rule
-    cdef public int pcp_rule, pcp_max_order, pcp_base, plain_order, plain_page
+    cdef public int pcp_rule, pcp_max_order, plain_order, plain_page
     cdef public bint has_cma, pcp_spares_cma
     cdef public bint pcp_thp, reclaim_active, below_high
     cdef public long long pgfree, drain_count
@@ -42,7 +42,7 @@ cdef class FreeArea(CpuWords):
     cpdef void load_free_block(self, int index, int order, int migratetype) noexcept
     cpdef void add_free_block(self, int index, int order, int migratetype) noexcept
     cdef inline void del_from_free_list(self, int index, int order) noexcept
-    @cython.locals(words=cython.p_int, at=cython.Py_ssize_t, moved=cython.int)
+    @cython.locals(words=cython.p_int, moved=cython.int)
     cdef inline void account_freepages(self, int nr_pages, int migratetype) noexcept
     @cython.locals(given=cython.int)
     cdef inline int expand(self, int index, int low, int high, int migratetype) noexcept
@@ -66,8 +66,8 @@ cdef class FreeArea(CpuWords):
     ) noexcept
     cdef void release_block(self, int cpu, int index, int order) noexcept
     @cython.locals(migratetype=cython.int)
-    cdef inline void put_back(self, int cpu, Py_ssize_t index, int order) noexcept
-    @cython.locals(released=cython.int, index=cython.Py_ssize_t)
+    cdef inline void put_back(self, Py_ssize_t index, int order) noexcept
+    @cython.locals(blocks=cython.int, index=cython.Py_ssize_t)
     cdef int release_tail(self, int cpu, Py_ssize_t head, int order, int pages) noexcept
     @cython.locals(other=cython.int)
     cdef bint absorb_type(self, int buddy, int order, int migratetype) noexcept
@@ -78,9 +78,11 @@ cdef class FreeArea(CpuWords):
     cdef inline int pindex_of(self, int order, int migratetype) noexcept
     @cython.locals(
         link=cython.p_int, words=cython.p_int, head=cython.Py_ssize_t, index=cython.Py_ssize_t,
-        after=cython.Py_ssize_t, at=cython.Py_ssize_t,
+        after=cython.Py_ssize_t,
     )
-    cdef int rmqueue_zone(self, Py_ssize_t cpu, int order, int migratetype, int alloc_flags) noexcept
+    cdef int rmqueue_zone(
+        self, Py_ssize_t cpu, Py_ssize_t order, Py_ssize_t migratetype, int alloc_flags
+    ) noexcept
     @cython.locals(index=cython.int)
     cdef int rmqueue_general(self, int cpu, int order, int migratetype, int alloc_flags) noexcept
     cdef inline int rmqueue_pcplist(
@@ -89,8 +91,8 @@ cdef class FreeArea(CpuWords):
     @cython.locals(head=cython.int, index=cython.int)
     cdef inline int pcp_pop(self, int cpu, int order, int migratetype, int alloc_flags) noexcept
     @cython.locals(
-        link=cython.p_int, head=cython.Py_ssize_t, after=cython.Py_ssize_t,
-        migratetype=cython.int,
+        link=cython.p_int, words=cython.p_int, head=cython.Py_ssize_t, after=cython.Py_ssize_t,
+        migratetype=cython.Py_ssize_t,
     )
     cdef void free_block(self, Py_ssize_t cpu, Py_ssize_t index, int order) noexcept
     cdef void free_general(self, int cpu, int index, int order) noexcept
@@ -99,7 +101,7 @@ cdef class FreeArea(CpuWords):
     )
     cdef inline void pcp_push(self, int cpu, int index, int order) noexcept
     @cython.locals(
-        words=cython.p_int, at=cython.Py_ssize_t, count=cython.int, free_count=cython.int,
+        words=cython.p_int, count=cython.int, free_count=cython.int,
         high=cython.int,
     )
     cdef inline void note_free(self, Py_ssize_t cpu, int pages, int pindex, bint free_high) noexcept

@@ -13,13 +13,7 @@ from array import array
 
 from buddysim.mm import bare
 from buddysim.mm.cpu_words import CpuWords
-from buddysim.mm.page_arrays import (
-    NOT_HEAD,
-    NR_LISTS,
-    NR_ORDERS,
-    PCP_HEAD,
-    PCP_LISTS,
-)
+from buddysim.mm.page_arrays import NOT_HEAD, NR_LISTS, NR_ORDERS, PCP_HEAD, PCP_LISTS
 
 __all__ = [
     "MERGE_ALIKE",
@@ -82,7 +76,9 @@ class FreeArea(CpuWords):
         self.free_highatomic = 0
         self.tail_rule = True
         self.merge_rule = _MERGE_RETAG
-        self.pcp_base = self.size + NR_LISTS
+        for cpu in range(nr_cpus):
+            first = self.size + NR_LISTS + cpu * PCP_LISTS
+            self.words[cpu][bare.FIRST_LIST] = first
         self.has_cma = False
         self.pcp_spares_cma = False
         """4.19..6.11: with CMA, movable requests that may not use it bypass the pcp lists."""
@@ -191,19 +187,18 @@ class FreeArea(CpuWords):
         """Change NR_FREE_PAGES, with per-cpu drift (3.6), and its CMA and HIGHATOMIC shares."""
         if migratetype == _ISOLATE:
             return
-        words = self.words
-        at = self.cpu * bare.CPU_WORDS
-        moved = words[at + bare.FREE_DIFF] + nr_pages
+        words = self.words[self.cpu]
+        moved = words[bare.FREE_DIFF] + nr_pages
         if moved > self.stat_threshold or -moved > self.stat_threshold:
             self.free += moved
             moved = 0
-        words[at + bare.FREE_DIFF] = moved
+        words[bare.FREE_DIFF] = moved
         if migratetype == _CMA:
-            moved = words[at + bare.CMA_DIFF] + nr_pages
+            moved = words[bare.CMA_DIFF] + nr_pages
             if moved > self.stat_threshold or -moved > self.stat_threshold:
                 self.free_cma += moved
                 moved = 0
-            words[at + bare.CMA_DIFF] = moved
+            words[bare.CMA_DIFF] = moved
         elif migratetype == _HIGHATOMIC:
             self.free_highatomic += nr_pages
 
@@ -280,28 +275,30 @@ class FreeArea(CpuWords):
 
     def release_block(self, cpu: int, index: int, order: int) -> None:
         """Move one block from a pcp list to the buddy lists."""
-        self.put_back(cpu, index, order)
+        self.words[cpu][bare.COUNT] -= 1 << order
+        self.drain_count += 1
+        self.put_back(index, order)
 
-    def put_back(self, cpu: int, index: int, order: int) -> None:
-        """:meth:`release_block`, for loops of this module."""
+    def put_back(self, index: int, order: int) -> None:
+        """:meth:`release_block` without its accounts."""
         if self.type_stored:
             migratetype = self.type_of[index]
         else:
             migratetype = self.block_type[index >> self.pageblock_order]
-        self.words[cpu * bare.CPU_WORDS + bare.COUNT] -= 1 << order
         self.list_remove(index)
         self.merge_back(index, order, migratetype, False)
-        self.drain_count += 1
 
     def release_tail(self, cpu: int, head: int, order: int, pages: int) -> int:
         """Release the oldest blocks of one pcp list, ``pages`` or more if there are; pages."""
-        released = 0
+        blocks = 0
         index = self.link[2 * head + 1]
-        while released < pages and index != head:
-            self.put_back(cpu, index, order)
-            released += 1 << order
+        while blocks << order < pages and index != head:
+            self.put_back(index, order)
+            blocks += 1
             index = self.link[2 * head + 1]
-        return released
+        self.words[cpu][bare.COUNT] -= blocks << order
+        self.drain_count += blocks
+        return blocks << order
 
     def absorb_type(self, buddy: int, order: int, migratetype: int) -> bool:
         """May a whole-pageblock buddy merge with a block of ``migratetype`` (1.4 step 2c)?
@@ -325,7 +322,7 @@ class FreeArea(CpuWords):
 
     def pcp_head(self, cpu: int, pindex: int) -> int:
         """Sentinel of one pcp list of one cpu."""
-        return self.pcp_base + cpu * bare.PCP_LISTS + pindex
+        return self.words[cpu][bare.FIRST_LIST] + pindex
 
     def pcp_list(self, cpu: int, pindex: int) -> int:
         """Sentinel of one pcp list, for whoever looks at or loads the lists."""
@@ -342,16 +339,16 @@ class FreeArea(CpuWords):
         self.cpu = cpu
         if order <= self.plain_order:
             link = self.link
-            head = self.pcp_base + cpu * bare.PCP_LISTS + order * 3 + migratetype
+            words = self.words[cpu]
+            head = words[bare.FIRST_LIST] + order * 3 + migratetype
             index = link[2 * head]
             if index != head:
                 after = link[2 * index]
                 link[2 * head] = after
                 link[2 * after + 1] = head
                 self.head_order[index] = bare.NOT_HEAD
-                words, at = self.words, cpu * bare.CPU_WORDS
-                words[at + bare.FREE_COUNT] >>= 1
-                words[at + bare.COUNT] -= 1 << order
+                words[bare.FREE_COUNT] >>= 1
+                words[bare.COUNT] -= 1 << order
                 return index
         return self.rmqueue_general(cpu, order, migratetype, alloc_flags)
 
@@ -375,7 +372,7 @@ class FreeArea(CpuWords):
         if self.pcp_rule == _PCP_SINGLE:
             return self.pcp_search(cpu, migratetype, alloc_flags)
         if self.pcp_rule != _PCP_FIXED:
-            self.words[cpu * bare.CPU_WORDS + bare.FREE_COUNT] >>= 1
+            self.words[cpu][bare.FREE_COUNT] >>= 1
         return self.pcp_pop(cpu, order, migratetype, alloc_flags)
 
     def pcp_pop(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
@@ -384,7 +381,7 @@ class FreeArea(CpuWords):
         index = self.list_pop(head)
         if index < 0:
             return self.pop_refilled(cpu, order, migratetype, alloc_flags, head)
-        self.words[cpu * bare.CPU_WORDS + bare.COUNT] -= 1 << order
+        self.words[cpu][bare.COUNT] -= 1 << order
         return index
 
     def free_block(self, cpu: int, index: int, order: int) -> None:
@@ -396,15 +393,16 @@ class FreeArea(CpuWords):
         self.cpu = cpu
         self.pgfree += 1
         self.is_movable[index] = 0
-        head = self.pcp_base + cpu * bare.PCP_LISTS + migratetype
         link = self.link
+        words = self.words[cpu]
+        head = words[bare.FIRST_LIST] + migratetype
         after = link[2 * head]
         link[2 * head] = index
         link[2 * index] = after
         link[2 * index + 1] = head
         link[2 * after + 1] = index
         self.head_order[index] = bare.PCP_HEAD
-        self.words[cpu * bare.CPU_WORDS + bare.FLAGS] &= ~bare.PREV_FREE_HIGH_ORDER
+        words[bare.FLAGS] &= ~bare.PREV_FREE_HIGH_ORDER
         self.note_free(cpu, 1, migratetype, False)
 
     def free_general(self, cpu: int, index: int, order: int) -> None:
@@ -438,34 +436,34 @@ class FreeArea(CpuWords):
             if 0 < order <= 3:
                 free_high = self.note_high_order(cpu, 1 << order)
             else:
-                self.words[cpu * bare.CPU_WORDS + bare.FLAGS] &= ~bare.PREV_FREE_HIGH_ORDER
+                self.words[cpu][bare.FLAGS] &= ~bare.PREV_FREE_HIGH_ORDER
             self.note_free(cpu, 1 << order, pindex, free_high)
         else:
-            self.words[cpu * bare.CPU_WORDS + bare.COUNT] += 1 << order
+            self.words[cpu][bare.COUNT] += 1 << order
             self.release_older(cpu, order, pindex)
 
     def note_free(self, cpu: int, pages: int, pindex: int, free_high: bool) -> None:
         """6.7+: count a free, and look whether blocks shall be released (fact sheet 7.4)."""
-        words, at = self.words, cpu * bare.CPU_WORDS
-        count = words[at + bare.COUNT] + pages
-        words[at + bare.COUNT] = count
-        words[at + bare.ALLOC_FACTOR] >>= 1
-        free_count = words[at + bare.FREE_COUNT]
-        if free_count < words[at + bare.BATCH] << bare.SCALE_MAX:
-            words[at + bare.FREE_COUNT] = free_count + pages
-        high = words[at + bare.HIGH]
+        words = self.words[cpu]
+        count = words[bare.COUNT] + pages
+        words[bare.COUNT] = count
+        words[bare.ALLOC_FACTOR] >>= 1
+        free_count = words[bare.FREE_COUNT]
+        if free_count < words[bare.BATCH] << bare.SCALE_MAX:
+            words[bare.FREE_COUNT] = free_count + pages
+        high = words[bare.HIGH]
         if (
             count >= high
             or free_high | self.reclaim_active | self.below_high
-            or high < words[at + bare.HIGH_MIN]
-            or high > words[at + bare.HIGH_MAX]
+            or high < words[bare.HIGH_MIN]
+            or high > words[bare.HIGH_MAX]
         ):
             self.release_due(cpu, pindex, free_high)
 
     def release_due(self, cpu: int, pindex: int, free_high: bool) -> None:
         """6.7+: bring high into its range, then release if count reached it, or other rules say."""
         high = self.clamp_high(cpu)
-        count = self.words[cpu * bare.CPU_WORDS + bare.COUNT]
+        count = self.words[cpu][bare.COUNT]
         if count >= high or free_high or self.reclaim_active or self.below_high:
             self.release_dynamic(cpu, pindex, high, free_high)
 

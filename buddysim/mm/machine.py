@@ -60,7 +60,6 @@ class Machine:
         self.notebook: dict[str, Any] = {}
         """Small state of the policies; checkpoints copy it."""
         self.last_failure: Failure | None = None
-        self.slow_path_entries = 0
         self.min_free_kbytes = 0
         self.has_normal_zone = any(zone.zone_index >= 2 for zone in allocator.zones)
         self.unplaced_pages = 0
@@ -104,7 +103,7 @@ class Machine:
 
     def alloc_slow(self, request: Request) -> int:
         """What follows a failed first attempt; pfn or -1."""
-        self.slow_path_entries += 1
+        self.allocator.slow_path_entries += 1
         return SlowPath(self, request).run()
 
     def alloc_bulk(self, nr_pages: int, gfp: int, *, cpu: int = 0, node: int = 0) -> list[int]:

@@ -24,7 +24,7 @@ cdef class PageAllocator:
     cdef public Zone recent_zone
     cdef public int nr_nodes
     cdef public bint nofragment, has_dma32, has_highmem, grouping_disabled
-    cdef public long long boost_wakes
+    cdef public long long boost_wakes, slow_path_entries
 
     cpdef int class_index(self, long gfp) noexcept
     cpdef int migratetype_of(self, long gfp) noexcept
@@ -33,6 +33,14 @@ cdef class PageAllocator:
     @cython.locals(zone=Zone)
     cpdef bint node_has_dma32(self, long node)
     cpdef list zonelist_of(self, long gfp, long node)
+    @cython.locals(route=Route, pfn=cython.long)
+    cpdef long alloc_woken(
+        self, int order, long gfp, int alloc_flags, int cpu, long node
+    ) except -2
+    @cython.locals(zone=Zone)
+    cpdef void drop_boosts(self) except *
+    @cython.locals(zone=Zone)
+    cpdef bint is_reserve(self, long pfn) except -1
     @cython.locals(route=Route, zone=Zone, index=cython.int)
     cpdef long alloc_fast(self, int order, long gfp, int cpu, long node) except -2
     @cython.locals(zone=Zone, position=cython.int)

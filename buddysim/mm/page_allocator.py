@@ -57,6 +57,7 @@ class PageAllocator:
         self.has_highmem = False
         self.grouping_disabled = False
         self.boost_wakes = 0
+        self.slow_path_entries = 0
         self.routes = [Route() for _ in range(_ROUTES)]
         self.recent_zone = zones[0] if zones else None
 
@@ -137,6 +138,34 @@ class PageAllocator:
         if index >= 0:
             return index + zone.base
         return self.try_others(order, route, cpu)
+
+    def alloc_woken(self, order: int, gfp: int, alloc_flags: int, cpu: int, node: int) -> int:
+        """The attempt right after :meth:`alloc_fast` failed, by slow-path flags; pfn or -1.
+
+        As the first steps of the slow path (fact sheet 5.2 S1, S2) where kswapd, once woken, has
+        run and finished.  Counts as a slow path only if it works: else that begins afresh.
+        """
+        if alloc_flags & _ALLOC_KSWAPD:
+            self.drop_boosts()
+        route = self.routes[((gfp >> 3) & 3) | ((gfp >> 9) & 4)]
+        pfn = self.get_page(
+            order, route.migratetype, route.class_index, alloc_flags, route.zonelist, cpu
+        )
+        if pfn >= 0:
+            self.slow_path_entries += 1
+        return pfn
+
+    def drop_boosts(self) -> None:
+        """kswapd has finished a run: no zone's marks stay boosted (fact sheet 3.3)."""
+        for zone in self.zones:
+            zone.boost = 0
+
+    def is_reserve(self, pfn: int) -> bool:
+        """Is the zone of a page below its min mark?"""
+        zone = self.recent_zone
+        if zone is None or pfn < zone.start_pfn or pfn >= zone.end_pfn:
+            zone = self.switch_zone(pfn)
+        return zone is not None and zone.free < zone.mark_min
 
     def find_route(self, route: Route, gfp: int, node: int) -> None:
         """Work out, into ``route``, how requests with these route bits start.

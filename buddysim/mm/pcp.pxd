@@ -13,7 +13,7 @@ cdef class PcpArea(FallbackArea):
     cdef public int[::1] pcp_due
 
     @cython.locals(
-        words=cython.p_int, at=cython.Py_ssize_t, base=cython.int, high_max=cython.int,
+        words=cython.p_int, base=cython.int, high_max=cython.int,
         high=cython.int, factor=cython.int, batch=cython.int, most=cython.int,
     )
     cdef inline int nr_pcp_alloc(self, int cpu, int order) noexcept
@@ -43,7 +43,7 @@ cdef class PcpArea(FallbackArea):
     @cython.locals(high_min=cython.int, high_max=cython.int, need=cython.int)
     cdef inline int nr_pcp_high(self, int cpu, int batch, int high, bint free_high) noexcept
     @cython.locals(
-        words=cython.p_int, at=cython.Py_ssize_t, batch=cython.int, flags=cython.int
+        words=cython.p_int, batch=cython.int, flags=cython.int
     )
     cdef bint note_high_order(self, int cpu, int pages) noexcept
     cdef void release_older(self, int cpu, int order, int pindex) noexcept

@@ -45,25 +45,25 @@ class PcpArea(FallbackArea):
 
     def nr_pcp_alloc(self, cpu: int, order: int) -> int:
         """Blocks to refill with, updating high and alloc_factor (fact sheet 7.3)."""
-        words, at = self.words, cpu * bare.CPU_WORDS
-        base = words[at + bare.BATCH]
+        words = self.words[cpu]
+        base = words[bare.BATCH]
         if self.pcp_rule != bare.PCP_DYNAMIC:
             return max(base >> order, 2) if base > 1 else base
-        high_max = words[at + bare.HIGH_MAX]
-        high = words[at + bare.HIGH]
-        if high < words[at + bare.HIGH_MIN] or high > high_max:
+        high_max = words[bare.HIGH_MAX]
+        high = words[bare.HIGH]
+        if high < words[bare.HIGH_MIN] or high > high_max:
             high = self.clamp_high(cpu)
         if high < base:
             return 1
-        factor = words[at + bare.ALLOC_FACTOR]
+        factor = words[bare.ALLOC_FACTOR]
         batch = base if order else base << factor
-        if words[at + bare.HIGH_MIN] != high_max and not self.below_high:
+        if words[bare.HIGH_MIN] != high_max and not self.below_high:
             high = min(high + batch, high_max)
-            words[at + bare.HIGH] = high
+            words[bare.HIGH] = high
         if order == 0:
-            most = max(high - words[at + bare.COUNT] - base, base)
+            most = max(high - words[bare.COUNT] - base, base)
             if batch <= most and factor < bare.SCALE_MAX:
-                words[at + bare.ALLOC_FACTOR] = factor + 1
+                words[bare.ALLOC_FACTOR] = factor + 1
             batch = min(batch, most)
         return max(batch >> order, 2) if batch > 1 else batch
 
@@ -84,7 +84,7 @@ class PcpArea(FallbackArea):
                 break
             self.list_append(index, head, bare.PCP_HEAD - order)
             got += 1
-        self.words[cpu * bare.CPU_WORDS + bare.COUNT] += got << order
+        self.words[cpu][bare.COUNT] += got << order
         if self.pcp_told:
             self.pcp_due[due] -= got
 
@@ -95,7 +95,7 @@ class PcpArea(FallbackArea):
         self.refill(cpu, order, migratetype, alloc_flags, head)
         index = self.list_pop(head)
         if index >= 0:
-            self.words[cpu * bare.CPU_WORDS + bare.COUNT] -= 1 << order
+            self.words[cpu][bare.COUNT] -= 1 << order
         return index
 
     def pcp_search(self, cpu: int, migratetype: int, alloc_flags: int) -> int:
@@ -127,14 +127,14 @@ class PcpArea(FallbackArea):
 
     def note_high_order(self, cpu: int, pages: int) -> bool:
         """6.7+: a block of order 1..3 is freed; release all if many were, one after another."""
-        words, at = self.words, cpu * bare.CPU_WORDS
-        batch = words[at + bare.BATCH]
-        flags = words[at + bare.FLAGS]
-        words[at + bare.FLAGS] = flags | bare.PREV_FREE_HIGH_ORDER
+        words = self.words[cpu]
+        batch = words[bare.BATCH]
+        flags = words[bare.FLAGS]
+        words[bare.FLAGS] = flags | bare.PREV_FREE_HIGH_ORDER
         return (
-            words[at + bare.FREE_COUNT] >= batch
+            words[bare.FREE_COUNT] >= batch
             and flags & bare.PREV_FREE_HIGH_ORDER != 0
-            and (flags & _FREE_HIGH_BATCH == 0 or words[at + bare.COUNT] + pages >= batch)
+            and (flags & _FREE_HIGH_BATCH == 0 or words[bare.COUNT] + pages >= batch)
         )
 
     def release_dynamic(self, cpu: int, pindex: int, high: int, free_high: bool) -> None:

@@ -44,6 +44,7 @@ _THISNODE = int(Gfp.THISNODE)
 _NOMEMALLOC = int(Gfp.NOMEMALLOC)
 _MOVABLE_TYPE = 1
 _CLASS_NORMAL = 2
+_NOT_RUN = (CompactResult.SKIPPED, CompactResult.DEFERRED)
 
 
 class SlowPath:
@@ -130,7 +131,7 @@ class SlowPath:
             return -1
         result = machine.hooks.compaction.compact(machine, self.request, priority)
         self.compact_result = result
-        if result in {CompactResult.SKIPPED, CompactResult.DEFERRED}:
+        if result in _NOT_RUN:
             return -1
         self.compact_rounds += 1
         machine.vmstat.add("compact_stall")
@@ -180,7 +181,7 @@ class SlowPath:
         request = self.request
         if request.order <= COSTLY_ORDER or not request.gfp & _NORETRY:
             return False
-        skipped = self.compact_result in {CompactResult.SKIPPED, CompactResult.DEFERRED}
+        skipped = self.compact_result in _NOT_RUN
         return bool(request.gfp & _WAIT and (skipped or request.gfp & _THISNODE))
 
     def retry_round(self) -> tuple[int, bool]:

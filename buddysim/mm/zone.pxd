@@ -8,7 +8,7 @@ cdef int _ALLOC_NO_WATERMARKS, _ALLOC_OOM, _ALLOC_NON_BLOCK, _ALLOC_MIN_RESERVE,
 cdef int _ALLOC_HIGHATOMIC
 cdef int _ALLOC_RESERVES, _ALLOC_BOOST_EXEMPT, _HARDER
 cdef int _MERGE_RETAG, _WMARK_MASK, _WMARK_MIN, _WMARK_LOW, _MAX_ORDER
-cdef int _HIGHATOMIC, _MOVABLE, _CMA_TYPE, _PCP_HEAD, _CLASS_MOVABLE, _PCP_DYNAMIC
+cdef int _HIGHATOMIC, _FREE_TYPES, _MOVABLE, _CMA_TYPE, _PCP_HEAD, _CLASS_MOVABLE, _PCP_DYNAMIC
 
 
 @cython.final
@@ -20,6 +20,10 @@ cdef class Zone(ToldArea):
     cdef public long long[::1] lowmem_reserve
 
     cpdef long long wmark(self, int which) noexcept
+    @cython.locals(head=cython.int, index=cython.int, blocks=cython.longlong)
+    cpdef long long nr_free_type(self, int order, int migratetype) noexcept
+    @cython.locals(migratetype=cython.int, blocks=cython.longlong)
+    cpdef long long suitable_blocks(self, int order) noexcept
     @cython.locals(unusable=cython.longlong, rule=cython.int)
     cpdef long long unusable_free(self, int order, int alloc_flags) noexcept
     cpdef long long lowered_min(self, long long mark, int alloc_flags) noexcept

@@ -53,6 +53,7 @@ _WMARK_LOW = 1
 _MAX_ORDER = 10
 _MOVABLE = 1
 _HIGHATOMIC = 3
+_FREE_TYPES = 3
 _CMA_TYPE = 4
 _PCP_HEAD = -2
 _CLASS_MOVABLE = 4
@@ -115,6 +116,17 @@ class Zone(ToldArea):
         while index != head:
             blocks += 1
             index = self.next[index]
+        return blocks
+
+    def suitable_blocks(self, order: int) -> int:
+        """Free blocks of at least ``order`` of the types anybody may use; O(their number)."""
+        blocks = 0
+        while order <= _MAX_ORDER:
+            migratetype = 0
+            while self.nr_free[order] and migratetype < _FREE_TYPES:
+                blocks += self.nr_free_type(order, migratetype)
+                migratetype += 1
+            order += 1
         return blocks
 
     def unusable_free(self, order: int, alloc_flags: int) -> int:

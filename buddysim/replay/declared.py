@@ -13,16 +13,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from buddysim.errors import ConfigError, InputError
 from buddysim.kernel.context import CONTEXT_BY_NAME, Context
 from buddysim.source.action import Action, parse_actions, parse_errno
 from buddysim.source.nearest import did_you_mean
-from buddysim.source.statement import CallerDeclaration, Script
+
+if TYPE_CHECKING:
+    from buddysim.source.statement import CallerDeclaration, Script
 
 __all__ = ["CallerRule", "DeclaredCallers", "declarations_of", "load_declared_callers"]
 
+_BUILTIN = Path(__file__).with_name("well_known_callers.toml")
 _KEYS = ("allow", "context", "errors", "glob", "on_failure")
 
 
@@ -57,10 +60,8 @@ def load_declared_callers(path: str) -> DeclaredCallers:
 
     Raises ConfigError naming file and key.
     """
-    from importlib.resources import files
-
-    builtin = files("buddysim.replay").joinpath("well_known_callers.toml")
-    rules = _read(builtin.read_text(encoding="utf-8"), "well_known_callers.toml")
+    # Not by importlib.resources: importing it takes longer than reading the file.
+    rules = _read(_BUILTIN.read_text(encoding="utf-8"), _BUILTIN.name)
     if path:
         try:
             text = Path(path).read_text(encoding="utf-8")
@@ -77,6 +78,8 @@ def declarations_of(script: Script, callers_file: str) -> dict[str, CallerDeclar
     """
     if not callers_file:
         return script.declarations
+    from buddysim.source.statement import CallerDeclaration
+
     found = dict(script.declarations)
     from_file = load_declared_callers(callers_file)
     names = {int(bits): name for name, bits in CONTEXT_BY_NAME.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,17 +21,24 @@ from buddysim.replay.policies import install_policies
 from buddysim.replay.prng import Stream
 from buddysim.replay.run import Run
 from buddysim.replay.sampler import Sampler
-from buddysim.replay.stage import Stage
 from buddysim.replay.start import apply_prelude, machine_spec_for
-from buddysim.source.event import Counted, EventBatch, EventKind, Tables, Trace, TraceMeta
-from buddysim.source.script import ScriptTrace
+from buddysim.source.event import (
+    Counted,
+    EventBatch,
+    EventKind,
+    Tables,
+    Trace,
+    TraceMeta,
+    is_script,
+)
 from buddysim.warn.ratelimit import Window
 
 if TYPE_CHECKING:
     from buddysim.replay.film import Watcher
-    from buddysim.replay.recorded import RecordedRows
+    from buddysim.replay.outcome import CallerStats
 
 __all__ = [
+    "Rows",
     "Told",
     "close_books",
     "core_build",
@@ -40,6 +47,7 @@ __all__ = [
     "play_rows",
     "prepare_batch",
     "replay",
+    "rows_of",
     "run_of",
     "vmstat_of",
     "zone_facts",
@@ -53,6 +61,22 @@ class Told(Protocol):
 
     meta: TraceMeta
     tables: Tables
+
+
+class Rows(Protocol):
+    """Who carries out the rows that leave the inner loop."""
+
+    def row(self, batch: EventBatch, row: int) -> None:
+        """One row."""
+        ...
+
+    def finish(self) -> None:
+        """The last row was carried out."""
+        ...
+
+    def declare(self, callers: Sequence[CallerStats]) -> None:
+        """Tell the final accounts what is known of the callers besides what they did."""
+        ...
 
 
 _FREE = int(EventKind.FREE)
@@ -80,18 +104,19 @@ def replay(
     Memory is O(pages + live blocks + callers), never O(events of a recording).
     """
     config = config or ReplayConfig()
-    if isinstance(trace, ScriptTrace) and config.placement == "recorded":
+    if is_script(trace) and config.placement == "recorded":
         raise ConfigError(
             "--placement recorded with a script", expected="a recording: scripts name no pages"
         )
     run = run_of(trace, config)
+    player = _Player(run, trace, progress)
     started = perf_counter()
     batches = trace.batches()
     if watcher is not None:
         from buddysim.replay.film import watched
 
         batches = watched(batches, run.machine, watcher)
-    _Player(run, trace, progress).play(batches)
+    player.play(batches)
     run.result.wall_seconds = perf_counter() - started
     return run.result
 
@@ -99,8 +124,8 @@ def replay(
 def run_of(trace: Trace, config: ReplayConfig) -> Run:
     """A run on the machine a trace starts from.  Raises TraceError, ConfigError, FaultSpecError."""
     machine = build_machine(machine_spec_for(trace, config))
-    install_policies(machine, recording=not isinstance(trace, ScriptTrace))
-    if isinstance(trace, ScriptTrace):
+    install_policies(machine, recording=not is_script(trace))
+    if is_script(trace):
         apply_prelude(machine, trace.script, config.seed)
     return new_run(trace, config, machine)
 
@@ -145,9 +170,7 @@ def prepare_batch(run: Run, meta: TraceMeta, batch: EventBatch) -> None:
                 batch.kind[row] = _FREE
 
 
-def play_rows(
-    run: Run, rows: RecordedRows | Stage, batch: EventBatch, start: int, end: int
-) -> None:
+def play_rows(run: Run, rows: Rows, batch: EventBatch, start: int, end: int) -> None:
     """Carry out rows: ordinary ones in the inner loop, the others one by one."""
     loop, row = run.loop, start
     while row < end:
@@ -185,7 +208,7 @@ class _Player:
         self.run = run
         self.trace = trace
         self.progress = progress
-        self.rows = _rows_of(run, trace)
+        self.rows = rows_of(run, trace)
         self.sampler = Sampler(run, trace.expected_rows() if isinstance(trace, Counted) else 0)
         self.digest = RunDigest()
         self.first_ns = -1
@@ -221,24 +244,22 @@ class _Player:
 
     def _finish(self) -> None:
         run, result = self.run, self.run.result
-        if isinstance(self.rows, Stage):
-            self.rows.finish()
-        self.sampler.last(result.events, self.last_ns)
+        self.rows.finish()
+        result.looks = self.sampler.last(result.events, self.last_ns)
         self.digest.take(run.loop.results)
         result.span_ns = self.last_ns - max(self.first_ns, 0)
         close_books(run)
-        if not isinstance(self.rows, Stage):
-            self.rows.reactions.finish(result.callers)
-        result.samples = self.sampler.samples()
-        result.occupancy = self.sampler.occupancy()
+        self.rows.declare(result.callers)
         result.digest = self.digest.finish(run.machine)
 
 
-def _rows_of(run: Run, trace: Trace) -> RecordedRows | Stage:
-    """Who carries out the rows that leave the inner loop."""
-    if isinstance(trace, ScriptTrace):
+def rows_of(run: Run, trace: Trace) -> Rows:
+    """Who carries out the rows of a trace that leave the inner loop.  Raises ConfigError."""
+    # Short traces must start quickly: none needs what the other kind does.
+    if is_script(trace):
+        from buddysim.replay.stage import Stage
+
         return Stage(run, trace.script)
-    # A short script must start quickly: it needs nothing of what recordings do.
     from buddysim.replay.recorded import RecordedRows
 
     return RecordedRows(run)

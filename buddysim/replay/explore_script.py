@@ -99,7 +99,7 @@ class _Watched(_Counted):
 
 def _point_at(schedule: Schedule, site: Site, number: int) -> Point:
     run = schedule.stage.run
-    nth = run.tally.attempts.get(site.caller, 0) + 1
+    nth = run.tally.requests_of(site.caller) + 1
     name = run.tables.callers[site.caller]
     return Point(number, name, nth, site.seen.line, site.order, site.gfp)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import operator
 from collections.abc import Callable, Mapping
 
@@ -91,6 +90,8 @@ def _check_call(node: ast.Call, handles: list[str]) -> None:
     function, arguments = node.func, node.args
     if not isinstance(function, ast.Name) or function.id not in FUNCTIONS:
         word = function.id if isinstance(function, ast.Name) else ""
+        import difflib
+
         near = difflib.get_close_matches(word, FUNCTIONS, n=1, cutoff=0.0)
         raise ConfigError(
             f"unknown function {ast.unparse(function)!r}",

@@ -1,9 +1,9 @@
 """A start state grown from the trace itself, when nothing else tells of the machine.
 
-The trace is read once ahead.  Its highest page says how far memory reaches, its cpus how many
-there are.  A block whose first event is its free was in use before; every other page is taken to
-be free.  So a recording never fails for lack of memory that it shows to exist, and the pages it
-frees first are there to be freed.
+The trace is read once ahead, and a short one not again.  Its highest page says how far memory
+reaches, its cpus how many there are.  A block whose first event is its free was in use before;
+every other page is taken to be free.  So a recording never fails for lack of memory that it shows
+to exist, and the pages it frees first are there to be freed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from buddysim.mm.spec import MachineSpec
-from buddysim.source.event import Trace
+from buddysim.source.event import LooksAhead, Trace
 from buddysim.source.first_events import FirstEvents
 from buddysim.source.open import open_trace
 from buddysim.units import PAGE_SIZE, format_bytes
@@ -43,8 +43,7 @@ def grown_spec(trace: Trace, profile: str) -> MachineSpec | None:
     path = Path(trace.meta.path)
     if not path.is_file():
         return None
-    told = path.stat()
-    survey = _survey_of_file(str(path), told.st_mtime_ns, told.st_size)
+    survey = _survey_of_file(trace, path)
     if survey.highest_pfn < 0:
         return None
     pages = max(_LEAST_PAGES, -(-(survey.highest_pfn + 1) // _STEP_PAGES) * _STEP_PAGES)
@@ -58,18 +57,34 @@ def grown_spec(trace: Trace, profile: str) -> MachineSpec | None:
     )
 
 
-@lru_cache(maxsize=4)
-def _survey_of_file(path: str, mtime_ns: int, size: int) -> Survey:
+def _survey_of_file(trace: Trace, path: Path) -> Survey:
     """One survey for all replays of a file that has not changed."""
-    del mtime_ns, size
-    return survey_of(open_trace(path, salvage=True))
+    told = path.stat()
+    known = _surveys(str(path), told.st_mtime_ns, told.st_size)
+    if not known:
+        ahead = isinstance(trace, LooksAhead)
+        known.append(survey_of(trace if ahead else open_trace(str(path), salvage=True)))
+    return known[0]
+
+
+@lru_cache(maxsize=4)
+def _surveys(path: str, mtime_ns: int, size: int) -> list[Survey]:
+    """Where the survey of a file is kept: one, or none yet."""
+    del path, mtime_ns, size
+    return []
 
 
 def survey_of(trace: Trace) -> Survey:
-    """Read a whole trace and say what it shows of its machine.  Raises TraceError."""
+    """Read a whole trace and say what it shows of its machine.  Raises TraceError.
+
+    A trace that can look ahead may be read once more.
+    """
     first = FirstEvents()
-    for batch in trace.batches():
-        first.take(batch)
+    if isinstance(trace, LooksAhead):
+        trace.look_ahead(first.take)
+    else:
+        for batch in trace.batches():
+            first.take(batch)
     return Survey(first.highest_pfn, first.highest_cpu, tuple(_apart(first.freed())))
 
 

@@ -43,7 +43,7 @@ class LiveBlocks:
         self.nr_chunks = 0
         self.far: dict[int, int] = {}
         """Chunks of keys that ``root`` does not reach: none but in damaged recordings."""
-        self.owner = array("i", b"\xff" * (4 * nr_pages))
+        self.owner = array("i", [_NO_BLOCK]) * nr_pages
         self.count = 0
         self.journaling = False
         self.journal = array("q")

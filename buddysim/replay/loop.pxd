@@ -5,6 +5,7 @@ from buddysim.replay.live_blocks cimport LiveBlocks
 from buddysim.replay.shape_counts cimport ShapeCounts
 
 cdef long long _ALLOC, _FREE, _CALLER_MASK, _NOWHERE
+cdef long _WAIT, _RESERVE_RIGHTS
 
 
 @cython.locals(cpus=cython.ushort[::1], row=cython.Py_ssize_t)
@@ -21,6 +22,7 @@ cpdef object fit_cpus(object batch, int ncpus)
     contexts=cython.uchar[::1],
     cpus=cython.ushort[::1],
     handles=cython.int[::1],
+    requests=cython.longlong[::1],
     live_pages=cython.longlong[::1],
     watched=cython.uchar[::1],
     quiet=cython.uchar[::1],
@@ -32,6 +34,7 @@ cpdef object fit_cpus(object batch, int ncpus)
     first=cython.longlong,
     fast=cython.bint,
     recorded=cython.bint,
+    tries_again=cython.bint,
     released=cython.longlong,
     used=cython.longlong,
     succeeded=cython.longlong,
@@ -48,6 +51,15 @@ cpdef object fit_cpus(object batch, int ncpus)
     entry=cython.longlong,
 )
 cpdef int run_rows(object state, object batch, int start, int end) except -1
+
+
+@cython.locals(allocator=PageAllocator, pfn=cython.long)
+cdef long try_again(
+    object state, int rights, int order, long gfp, int cpu, long long caller
+) except -2
+
+
+cpdef bint uses_reserves(long gfp) noexcept
 
 
 @cython.locals(entry=cython.longlong, sim=cython.longlong, order=cython.int)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
+from buddysim.kernel.gfp_table import Gfp
 from buddysim.replay.shape_counts import ShapeCounts
 from buddysim.source.event import EventBatch, EventKind
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from buddysim.mm.page_allocator import PageAllocator
     from buddysim.replay.live_blocks import LiveBlocks
 
-__all__ = ["LoopState", "ResultColumn", "fit_cpus", "run_rows"]
+__all__ = ["LoopState", "ResultColumn", "fit_cpus", "run_rows", "uses_reserves"]
 
 _ALLOC = int(EventKind.ALLOC)
 _FREE = int(EventKind.FREE)
@@ -26,6 +27,8 @@ _TELLING = frozenset(
 )
 _SLAB = (int(EventKind.KMALLOC), int(EventKind.KMEM_CACHE_ALLOC))
 _CALLER_MASK = (1 << 32) - 1
+_WAIT = int(Gfp.DIRECT_RECLAIM)
+_RESERVE_RIGHTS = int(Gfp.HIGH | Gfp.MEMALLOC)
 _NOWHERE = (1 << 27) - 1
 
 
@@ -66,8 +69,12 @@ class LoopState:
         self.shapes = ShapeCounts()
         """gfp << 32 | caller << 12 | order << 8 | context -> requests."""
         self.kinds = array("q", bytes(8 * 64))
+        self.requests = array("q")
+        """Requests made, by caller index."""
         self.live_pages = array("q")
         """Pages held, by caller index."""
+        self.reserve_pages = array("q")
+        """Pages taken by right while a zone was below its min mark, by caller index."""
         self.watched = bytearray()
         """By caller index: 1 where the engine wants to see the next request."""
         self.results = ResultColumn()
@@ -75,6 +82,9 @@ class LoopState:
         """Shared by all zones; the engine drains it."""
         self.fast = True
         """False: every allocation goes to the engine (injection)."""
+        self.tries_again = False
+        """A request that the low mark denies is tried at the min mark here; false: only by the
+        engine, because kswapd may have something to do first."""
         self.recorded = False
         """Take the recorded pages, not those the model would choose."""
         self.quiet = bytearray(kind <= _LAST_QUIET and kind not in _TELLING for kind in range(256))
@@ -94,7 +104,8 @@ class LoopState:
         """Make room for so many callers."""
         missing = callers - len(self.live_pages)
         if missing > 0:
-            self.live_pages.extend(array("q", bytes(8 * missing)))
+            for column in (self.requests, self.live_pages, self.reserve_pages):
+                column.extend(array("q", bytes(8 * missing)))
             self.watched.extend(bytes(missing))
 
 
@@ -118,6 +129,7 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
     allocator, live, first, shapes = state.allocator, state.live, state.first_pfn, state.shapes
     watched, live_pages, quiet = state.watched, state.live_pages, state.quiet
     log, fast, recorded = state.extfrag_log, state.fast, state.recorded
+    requests, tries_again = state.requests, state.tries_again
     state.results.reserve(end - start)
     results, succeeded, freed = state.results.data, 0, 0
     used, row, released = state.results.used, start, 0
@@ -140,18 +152,19 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
                     break
                 released += 1
             sim = pfn if recorded else allocator.alloc_fast(order, gfps[row], cpus[row], 0)
+            if sim < 0 and tries_again and shapes.rights[place]:
+                sim = try_again(state, shapes.rights[place], order, gfps[row], cpus[row], caller)
             if sim < 0 or (recorded and not allocator.take_whole(pfn, order)):
                 break
             shapes.counts[place] += 1
+            requests[caller] += 1
             live.begin(slot, pfn, sim << 36 | caller << 4 | order, sim - first)
             live_pages[caller] += 1 << order
             results[used + succeeded + freed] = sim
             succeeded += 1
         elif what == _FREE:
             slot = live.slot_of(pfns[row])
-            if slot < 0:
-                break
-            entry = live.entries[slot]
+            entry = live.entries[slot] if slot >= 0 else -1
             order = orders[row]
             if entry < 0 or entry & 15 != order or handles[row] >= 0:
                 break
@@ -174,6 +187,20 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
     state.freed += freed
     state.alloc_live += released
     return row
+
+
+def try_again(state: LoopState, rights: int, order: int, gfp: int, cpu: int, caller: int) -> int:
+    """A request that the low mark denied, at the min mark; pfn or -1."""
+    allocator = state.allocator
+    pfn = allocator.alloc_woken(order, gfp, rights, cpu, 0)
+    if pfn >= 0 and uses_reserves(gfp) and allocator.is_reserve(pfn):
+        state.reserve_pages[caller] += 1 << order
+    return pfn
+
+
+def uses_reserves(gfp: int) -> bool:
+    """May a request go below the min mark by right, rather than with its last page?"""
+    return not gfp & _WAIT or gfp & _RESERVE_RIGHTS != 0
 
 
 def release_live(

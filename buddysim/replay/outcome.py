@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from buddysim.replay.config import ReplayConfig
+from buddysim.replay.looks import Looks, Occupancy, Sample
 from buddysim.replay.story import StoryFacts
 from buddysim.source.event import TraceMeta
 from buddysim.warn.counters import FailureCount
@@ -14,9 +16,7 @@ __all__ = [
     "FailureRow",
     "FirstSeen",
     "Holding",
-    "Occupancy",
     "RunResult",
-    "Sample",
     "Shape",
     "Totals",
     "WarningSummary",
@@ -198,35 +198,6 @@ class WarningSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """The machine at one moment.  Tuples follow ``RunResult.zones``."""
-
-    event: int
-    time_ns: int
-    free_pages: tuple[int, ...]
-    largest_order: tuple[int, ...]
-    """Largest order with a free block, -1 for none."""
-    failed: int
-    """Failures so far."""
-    live_pages: int
-    nr_free: tuple[tuple[int, ...], ...] = ()
-    """Free blocks by order."""
-    unusable_index: tuple[tuple[float, float], ...] = ()
-    """Share of free memory in blocks below order 3, and below order 9 (fact sheet 9.1)."""
-    earlier_pages: int = 0
-    """Pages in use that no caller of the trace holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Occupancy:
-    """What one caller held over the run."""
-
-    caller: str
-    pages: tuple[int, ...]
-    """By sample."""
-
-
-@dataclass(frozen=True, slots=True)
 class ZoneFacts:
     """One zone at the end of the run.  Index tuples run over orders 0..10."""
 
@@ -262,7 +233,7 @@ class Totals:
         return self.failed_natural + self.failed_injected + self.failed_observed
 
 
-@dataclass(slots=True)
+@dataclass
 class RunResult:
     """Everything a run produced.  ``wall_seconds`` is the only member that may differ."""
 
@@ -285,16 +256,24 @@ class RunResult:
     """Sorted by failures, then attempts, then name."""
     failures: list[FailureRow] = field(default_factory=list)
     failures_dropped: int = 0
-    samples: list[Sample] = field(default_factory=list)
-    occupancy: list[Occupancy] = field(default_factory=list)
-    """The callers that held the most at some sample, the most first; empty when a run has so
-    many callers that their holdings were not kept."""
+    looks: Looks = field(default_factory=Looks)
     counters: dict[str, int] = field(default_factory=dict)
     """Events a script's callers counted."""
     story: StoryFacts = field(default_factory=StoryFacts)
     """What the script's callers did; empty for recordings."""
     digest: str = ""
     """Of every outcome and of the machine's final state; independent of batch sizes."""
+
+    @cached_property
+    def samples(self) -> list[Sample]:
+        """The machine over time.  Worked out when first asked for."""
+        return self.looks.samples()
+
+    @cached_property
+    def occupancy(self) -> list[Occupancy]:
+        """The callers that held the most at some sample, the most first; empty when a run has so
+        many callers that their holdings were not kept.  Worked out when first asked for."""
+        return self.looks.occupancy()
 
     def caller(self, name: str) -> CallerStats:
         """The account of one caller.  Raises KeyError."""

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from buddysim.caller.policy import Settlement, act_out
 from buddysim.kernel.context import Context
 from buddysim.replay.declared import CallerRule, load_declared_callers
-from buddysim.replay.hands import Hands, new_episode
 from buddysim.replay.ledger import NOWHERE
 from buddysim.replay.outcome import CallerStats, FailureRow
 
 if TYPE_CHECKING:
+    from buddysim.caller.policy import Settlement
     from buddysim.replay.run import Run, Site
 
 __all__ = ["Reactions"]
@@ -50,6 +49,10 @@ class Reactions:
         if rule is None or not rule.on_failure:
             run.ledger.add(pfn, NOWHERE, site.caller, site.order)
             return
+        # Most recordings have no caller that is declared and fails.
+        from buddysim.caller.policy import act_out
+        from buddysim.replay.hands import Hands
+
         settled = act_out(rule.on_failure, site.order, Hands(run, site, _nothing_to_unwind))
         self._book(site, pfn, settled)
         self._note(row, rule, settled)
@@ -68,6 +71,8 @@ class Reactions:
         facts = self._run.result.story
         if len(facts.episodes) >= self._run.config.max_failures:
             return
+        from buddysim.replay.hands import new_episode
+
         episode = new_episode(len(facts.episodes), "the block", row, rule.on_failure)
         episode.attempts += settled.retries
         episode.resolution, episode.errno = settled.resolution, settled.errno

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,13 @@ from buddysim.replay.failure import explain_unasked
 from buddysim.replay.ledger import NOWHERE, caller_of, order_of, sim_pfn_of
 from buddysim.replay.outcome import FirstSeen
 from buddysim.replay.reaction import Reactions
-from buddysim.replay.recorded_migration import MIGRATED
 from buddysim.replay.run import RESULT_FAILED, RESULT_IGNORED, Asked, Site
-from buddysim.replay.steering import Steering
 from buddysim.source.event import EventBatch, EventKind
 
 if TYPE_CHECKING:
+    from buddysim.replay.outcome import CallerStats
     from buddysim.replay.run import Run
+    from buddysim.replay.steering import Steering
 
 __all__ = ["RecordedRows"]
 
@@ -45,9 +46,18 @@ class RecordedRows:
         self._recorded = run.config.placement == "recorded"
         self._counts = run.result.reconciled
         self.reactions = Reactions(run)
-        self.steering = Steering(run) if steered and not self._recorded else None
+        self.steering: Steering | None = None
+        if steered and not self._recorded:
+            self._steer(run)
         self._pieces: set[int] = set()
         """Keys of blocks that are what remains of a larger one."""
+
+    def _steer(self, run: Run) -> None:
+        # Only to verify; other replays need nothing of it.
+        from buddysim.replay.steering import Steering
+
+        self.steering = Steering(run)
+        run.loop.tries_again = False
 
     def prepare(self, batch: EventBatch) -> None:
         """Told of each batch before its first row."""
@@ -69,6 +79,13 @@ class RecordedRows:
             self._kswapd(awake=kind == _KSWAPD_WAKE)
         elif kind == _FREE:
             self._free(batch, row)
+
+    def finish(self) -> None:
+        """Nothing: a recording leaves no question open."""
+
+    def declare(self, callers: Sequence[CallerStats]) -> None:
+        """What ``--callers`` and the built-in file say of the callers."""
+        self.reactions.finish(callers)
 
     def _kswapd(self, *, awake: bool) -> None:
         """A running kswapd keeps the pcp lists short (fact sheet 7.2)."""
@@ -215,7 +232,8 @@ class RecordedRows:
         run.loop.freed += 1
         if self.steering is not None:
             self.steering.freed(pfn, order)
-            if batch.handle[row] == MIGRATED and self._moved_away(pfn, order, cpu):
+            migration = self.steering.migration
+            if migration.is_moving(batch, row) and self._moved_away(pfn, order, cpu):
                 return
         head = run.ledger.covering(pfn)
         if head < 0:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from buddysim.replay.pcp_traffic import PcpTraffic
     from buddysim.replay.run import Run
 
-__all__ = ["MIGRATED", "RecordedMigration"]
+__all__ = ["RecordedMigration"]
 
-MIGRATED = 1
+_MIGRATED = 1
 """Handle of a recorded free that belongs to a compaction; others have -1 or 0."""
 _FIRST_KEY = 1 << 33
 """Ledger keys from here on are targets; recorded pfns are below."""
@@ -57,7 +57,12 @@ class RecordedMigration:
             elif kind == _END:
                 self._looking.discard(tasks[row])
             elif kind == _FREE and tasks[row] in self._looking and not contexts[row] & _IRQ:
-                batch.handle[row] = MIGRATED
+                batch.handle[row] = _MIGRATED
+
+    @staticmethod
+    def is_moving(batch: EventBatch, row: int) -> bool:
+        """Is a row the free of a task that is compacting?"""
+        return batch.handle[row] == _MIGRATED
 
     def begins(self) -> None:
         """A compaction: its free scanner starts at the zones' ends."""

@@ -1,23 +1,25 @@
-"""The machine a recording starts from: the state recorded with it, else one grown from its rows."""
+"""The machine a recording starts from: the state recorded with it, else one grown from its rows.
+
+Most recordings come without any state, so what reads one is imported only where there is one.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from buddysim.mm.spec import MachineSpec
 from buddysim.replay.grown import grown_spec
-from buddysim.replay.snapshot import spec_from_snapshot
 from buddysim.source.event import Trace
-from buddysim.source.exact_start import disagreement, spec_with_page_map
-from buddysim.source.oracle import read_snapshots
-from buddysim.source.packed import PackedTrace
-from buddysim.source.page_map import PAGE_MAP_NAME, PageMap
-from buddysim.source.proc_machine import machine_spec_from_proc
+
+if TYPE_CHECKING:
+    from buddysim.source.packed import PackedTrace
 
 __all__ = ["recording_spec", "snapshot_beside"]
 
 _DEFAULT_BYTES = 1 << 30
+_SNAPSHOTS = ("snapshots.txt.gz", "snapshots.jsonl.gz")
 _PROC = ("zoneinfo", "buddyinfo", "pagetypeinfo")
 
 
@@ -44,9 +46,13 @@ def snapshot_beside(trace_path: str, profile: str) -> MachineSpec | None:
     None.
     """
     folder = Path(trace_path).parent
-    snapshots, x86 = read_snapshots(folder)
-    if snapshots:
-        return spec_from_snapshot(snapshots[0], profile, x86=x86)
+    if any((folder / name).is_file() for name in _SNAPSHOTS):
+        from buddysim.replay.snapshot import spec_from_snapshot
+        from buddysim.source.oracle import read_snapshots
+
+        snapshots, x86 = read_snapshots(folder)
+        if snapshots:
+            return spec_from_snapshot(snapshots[0], profile, x86=x86)
     texts: dict[str, str] = {}
     for name in _PROC:
         for candidate in (folder / f"{name}.before.txt", folder / f"{name}.txt"):
@@ -58,15 +64,21 @@ def snapshot_beside(trace_path: str, profile: str) -> MachineSpec | None:
 
 def _snapshot_of(trace: Trace, profile: str) -> MachineSpec | None:
     """The start state a packed trace carries, else what lies beside the trace."""
-    if isinstance(trace, PackedTrace):
-        spec = _snapshot_within(trace, profile)
-        if spec is not None:
-            return spec
+    if trace.meta.format == "packed":
+        from buddysim.source.packed import PackedTrace
+
+        if isinstance(trace, PackedTrace):
+            spec = _snapshot_within(trace, profile)
+            if spec is not None:
+                return spec
     return snapshot_beside(trace.meta.path, profile)
 
 
 def _snapshot_within(trace: PackedTrace, profile: str) -> MachineSpec | None:
     """From the map of all pages if there is one, else placed by rule from the counts."""
+    from buddysim.source.exact_start import disagreement, spec_with_page_map
+    from buddysim.source.page_map import PAGE_MAP_NAME, PageMap
+
     kept = trace.snapshots()
     texts = {
         name: kept[f"{name}.before.txt"].decode("utf-8", "replace")
@@ -93,6 +105,8 @@ def _spec_from_texts(texts: dict[str, str], profile: str) -> MachineSpec | None:
 
 
 def _spec_of(texts: dict[str, str], profile: str, *, contiguous: bool = True) -> MachineSpec:
+    from buddysim.source.proc_machine import machine_spec_from_proc
+
     return machine_spec_from_proc(
         texts["zoneinfo"],
         texts.get("buddyinfo", ""),

@@ -41,7 +41,7 @@ class Rehearsal:
         self._ledger.live.journaling = True
         self._small = (
             machine.clock_ns,
-            machine.slow_path_entries,
+            machine.allocator.slow_path_entries,
             machine.allocator.boost_wakes,
             self._ledger.cursor,
         )
@@ -66,7 +66,7 @@ class Rehearsal:
         self._ledger.live.roll_back(0)
         (
             machine.clock_ns,
-            machine.slow_path_entries,
+            machine.allocator.slow_path_entries,
             machine.allocator.boost_wakes,
             self._ledger.cursor,
         ) = self._small

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from buddysim.fault.plan import FaultDecision, FaultPlan
 from buddysim.kernel.constants import MAX_PAGE_ORDER
-from buddysim.kernel.gfp_table import Gfp
+from buddysim.mm.alloc_flags import slow_path_flags
 from buddysim.mm.machine import Machine
 from buddysim.mm.request import Failure, Request
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.desk import WarningDesk
 from buddysim.replay.holders import HolderWatch
 from buddysim.replay.ledger import Ledger
-from buddysim.replay.loop import LoopState
+from buddysim.replay.loop import LoopState, uses_reserves
 from buddysim.replay.outcome import FailureRow, FirstSeen, RunResult
+from buddysim.replay.policies import RecordedKswapd
 from buddysim.replay.tally import Tally
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ RESULT_FAILED = {"natural": -1, "observed": -2, "injected": -3}
 """Outcome column of a failed request, by origin; one that worked has its pfn."""
 RESULT_IGNORED = -4
 """Outcome column of a free with nothing to free."""
-
-_WAIT = int(Gfp.DIRECT_RECLAIM)
-_RESERVE_RIGHTS = int(Gfp.HIGH | Gfp.MEMALLOC)
 
 
 class Site:
@@ -118,6 +116,7 @@ class Run:
     def _open_books(self) -> None:
         self.loop = LoopState(self.machine.allocator, self.ledger.live, self.ledger.first)
         self.loop.recorded = self.config.placement == "recorded"
+        self.loop.tries_again = isinstance(self.machine.hooks.kswapd, RecordedKswapd)
         self.tally = Tally(self.tables, self.loop)
         self.holders = HolderWatch(self)
         self.extfrag_orders = [0] * (MAX_PAGE_ORDER + 1)
@@ -174,7 +173,16 @@ class Run:
         """Count one request and move the clock to it; the caller's number for it, from 1."""
         self.machine.clock_ns = max(self.machine.clock_ns, site.seen.time_ns)
         self.tally.grow()
-        return self.tally.attempt(site.caller, site.order, site.gfp, site.context, site.seen)
+        return self.tally.attempt(
+            site.caller, site.order, site.gfp, site.context, site.seen, self.rights
+        )
+
+    def rights(self, order: int, gfp: int, context: int) -> int:
+        """Alloc flags of a request's second attempt, if the inner loop may make it; else 0."""
+        profile = self.machine.profile
+        if profile.slowpath == "2.6.25":
+            return 0  # wakes kswapd whatever the mask says
+        return slow_path_flags(profile, order, gfp, context=context)
 
     def inject(self, site: Site, number: int) -> Asked | None:
         """The failure of this request if the fault plan wants one, else None."""
@@ -235,11 +243,8 @@ class Run:
         """
         self.tally.succeeded(site.caller, site.order, site.gfp, site.seen.time_ns)
         self.hold(site.caller, 1 << site.order)
-        if waited or (site.gfp & _WAIT and not site.gfp & _RESERVE_RIGHTS):
-            return
-        zone = self.machine.allocator.zone_of(pfn)
-        if zone is not None and zone.free < zone.mark_min:
-            self.tally.of(site.caller).reserve_pages += 1 << site.order
+        if not waited and uses_reserves(site.gfp) and self.machine.allocator.is_reserve(pfn):
+            self.loop.reserve_pages[site.caller] += 1 << site.order
 
     def hold(self, caller: int, pages: int) -> None:
         """Pages that a caller took (or, negative, gave back)."""

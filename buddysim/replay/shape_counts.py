@@ -1,4 +1,4 @@
-"""How often each kind of request was made: an open-addressed table of packed integers.
+"""How often each kind of request was made, and its rights: an open-addressed table of integers.
 
 Hot and compiled; see the sibling ``.pxd``.
 """
@@ -22,6 +22,8 @@ class ShapeCounts:
     def __init__(self) -> None:
         self.keys = array("Q", bytes(8 * _FIRST_SIZE))
         self.counts = array("q", bytes(8 * _FIRST_SIZE))
+        self.rights = array("i", bytes(4 * _FIRST_SIZE))
+        """Alloc flags of a second attempt, at the min mark; 0: the slow path is for others."""
         self.mask = _FIRST_SIZE - 1
         self.used = 0
 
@@ -31,6 +33,10 @@ class ShapeCounts:
         while self.counts[place] and self.keys[place] != key:
             place = (place + 1) & self.mask
         return place
+
+    def give_rights(self, key: int, alloc_flags: int) -> None:
+        """Say how requests of a kind that was counted before try a second time."""
+        self.rights[self.place_of(key)] = alloc_flags
 
     def add(self, key: int) -> int:
         """Count one more; how often it was counted before.  O(1)."""
@@ -47,15 +53,17 @@ class ShapeCounts:
 
     def grow(self) -> None:
         """Double the table."""
-        pairs = list(self.items())
+        known = [row for row in zip(self.keys, self.counts, self.rights, strict=True) if row[1]]
         size = 2 * (self.mask + 1)
         self.keys = array("Q", bytes(8 * size))
         self.counts = array("q", bytes(8 * size))
+        self.rights = array("i", bytes(4 * size))
         self.mask = size - 1
-        for key, count in pairs:
+        for key, count, rights in known:
             place = self.place_of(key)
             self.keys[place] = key
             self.counts[place] = count
+            self.rights[place] = rights
 
     def items(self) -> Iterator[tuple[int, int]]:
         """Every (key, count), in no particular order."""

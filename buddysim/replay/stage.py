@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from buddysim.caller.policy import Settlement, act_out, declares_fallback
@@ -11,7 +12,7 @@ from buddysim.replay.declared import declarations_of
 from buddysim.replay.expectation import Expectations
 from buddysim.replay.handle import Block, Handle, OpenTransaction
 from buddysim.replay.hands import Hands, new_episode
-from buddysim.replay.outcome import FailureRow, FirstSeen
+from buddysim.replay.outcome import CallerStats, FailureRow, FirstSeen
 from buddysim.replay.run import Site
 from buddysim.replay.story import Episode, SectionBreach, TransactionFact
 from buddysim.replay.touch import Touches
@@ -325,6 +326,9 @@ class Stage:
         """The story is over."""
         self._touches.finish()
         self.facts.open_transactions = sum(self.open_transactions(caller) for caller in self._open)
+
+    def declare(self, callers: Sequence[CallerStats]) -> None:
+        """Nothing: a script's callers declare themselves as they act."""
 
 
 def _callers_with_fallback(script: Script) -> tuple[str, ...]:

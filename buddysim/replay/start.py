@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from buddysim.mm.machine import Machine
 from buddysim.mm.spec import MachineSpec
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.prng import Stream
 from buddysim.replay.retune import retuned
-from buddysim.source.event import Trace
-from buddysim.source.script import ScriptTrace
-from buddysim.source.statement import Fill, Script
+from buddysim.source.event import Trace, is_script
+
+if TYPE_CHECKING:
+    from buddysim.source.statement import Fill, Script
 
 __all__ = ["apply_prelude", "machine_spec_for"]
 
@@ -23,7 +25,7 @@ _DEFAULT_PROFILE = "6.12"
 def machine_spec_for(trace: Trace, config: ReplayConfig) -> MachineSpec:
     """The configured machine, else the script's, else the snapshot within or beside the trace,
     else one grown from the trace.  Raises ConfigError, TraceError."""
-    script = trace.script if isinstance(trace, ScriptTrace) else None
+    script = trace.script if is_script(trace) else None
     profile = config.profile or trace.meta.profile or _DEFAULT_PROFILE
     settings = config.sysctl
     if config.machine_spec is not None:
@@ -60,6 +62,8 @@ def _script_spec(script: Script, profile: str) -> MachineSpec:
 
 def apply_prelude(machine: Machine, script: Script, seed: int) -> None:
     """``@fill`` and ``@reclaimable`` in the order written, through the ordinary allocator."""
+    from buddysim.source.statement import Fill
+
     for number, item in enumerate(script.prelude):
         if isinstance(item, Fill):
             stream = Stream(seed, f"fill/{number}/{item.seed}")

@@ -10,12 +10,10 @@ from array import array
 from dataclasses import dataclass
 
 from buddysim.replay.config import ReplayConfig
-from buddysim.replay.engine import play_rows, prepare_batch, run_of
+from buddysim.replay.engine import play_rows, prepare_batch, rows_of, run_of
 from buddysim.replay.outcome import FailureRow
 from buddysim.replay.recorded import RecordedRows
-from buddysim.replay.stage import Stage
 from buddysim.source.event import EventBatch, EventKind, Tables, Trace
-from buddysim.source.script import ScriptTrace
 
 __all__ = ["Stepper", "ToldEvent", "told_event"]
 
@@ -68,11 +66,7 @@ class Stepper:
         self._trace = trace
         self._run = run_of(trace, config)
         self.machine = self._run.machine
-        self._rows: RecordedRows | Stage = (
-            Stage(self._run, trace.script)
-            if isinstance(trace, ScriptTrace)
-            else RecordedRows(self._run)
-        )
+        self._rows = rows_of(self._run, trace)
         self._batches = trace.batches()
         self._batch = EventBatch()
         self._row = 0

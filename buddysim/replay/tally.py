@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from buddysim.replay.loop import LoopState
@@ -52,8 +53,6 @@ class Tally:
     _streaks: dict[int, _Streak] = field(default_factory=dict)
     _windows: dict[int, list[int]] = field(default_factory=dict)
     _failed_pages: dict[int, int] = field(default_factory=dict)
-    attempts: dict[int, int] = field(default_factory=dict)
-    """Requests by caller that the engine made itself: all of them when faults are injected."""
 
     def of(self, caller: int) -> CallerStats:
         """The (possibly new) account of a caller index."""
@@ -66,14 +65,30 @@ class Tally:
         """Make room for callers that the reader has met since."""
         self.loop.grow(len(self.tables.callers))
 
-    def attempt(self, caller: int, order: int, gfp: int, context: int, seen: FirstSeen) -> int:
-        """Count one request; the caller's number for it, from 1."""
+    def attempt(
+        self,
+        caller: int,
+        order: int,
+        gfp: int,
+        context: int,
+        seen: FirstSeen,
+        rights: Callable[[int, int, int], int],
+    ) -> int:
+        """Count one request; the caller's number for it, from 1.
+
+        ``rights`` is asked once for each kind of request, see :meth:`Run.rights`.
+        """
         key = shape_key(caller, order, gfp, context)
         if not self.loop.shapes.add(key):
             self.first[key] = seen
-        number = self.attempts.get(caller, 0) + 1
-        self.attempts[caller] = number
-        return number
+            self.loop.shapes.give_rights(key, rights(order, gfp, context))
+        self.loop.requests[caller] += 1
+        return self.loop.requests[caller]
+
+    def requests_of(self, caller: int) -> int:
+        """How many requests a caller has made."""
+        self.grow()
+        return self.loop.requests[caller]
 
     def succeeded(self, caller: int, order: int, gfp: int, time_ns: int) -> None:
         """A request of ``caller`` worked: streaks end, a pending failure learns its sequel."""
@@ -167,6 +182,7 @@ class Tally:
             stats.pages -= self._failed_pages.get(caller, 0)
             if caller < len(self.loop.live_pages):
                 stats.live_pages = self.loop.live_pages[caller]
+                stats.reserve_pages += self.loop.reserve_pages[caller]
             stats.peak_live_pages = max(stats.peak_live_pages, stats.live_pages)
         totals = self.totals
         totals.by_gfp = dict(sorted(totals.by_gfp.items(), key=lambda item: (-item[1], item[0])))

@@ -16,7 +16,8 @@ from buddysim.findings.registry import find_all, find_allowed
 from buddysim.findings.verdict import verdicts
 from buddysim.kernel.gfp import format_names
 from buddysim.kernel.profile import profile_of
-from buddysim.replay.outcome import CallerStats, FailureRow, RunResult, Sample, ZoneFacts
+from buddysim.replay.looks import Sample
+from buddysim.replay.outcome import CallerStats, FailureRow, RunResult, ZoneFacts
 from buddysim.warn.counters import FailureCount
 
 __all__ = ["Report", "build_report"]

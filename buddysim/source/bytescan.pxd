@@ -1,6 +1,6 @@
 # C twins of bytescan.py, inlined into the compiled scanner.  Same names, same results.
 
-from libc.string cimport memchr, memcpy
+from libc.string cimport memchr, memcmp, memcpy
 
 ctypedef unsigned long long u64
 
@@ -134,6 +134,22 @@ cdef inline long long parse_time(
     return seconds * 1000000000LL + fraction
 
 
+cdef inline int read_u16(const unsigned char *data, Py_ssize_t pos) noexcept nogil:
+    return data[pos] | data[pos + 1] << 8
+
+
+cdef inline unsigned int read_u32(const unsigned char *data, Py_ssize_t pos) noexcept nogil:
+    cdef unsigned int value
+    memcpy(&value, data + pos, 4)
+    return value
+
+
+cdef inline long long read_i64(const unsigned char *data, Py_ssize_t pos) noexcept nogil:
+    cdef long long value
+    memcpy(&value, data + pos, 8)
+    return value
+
+
 cdef inline u64 hash_piece(
     const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
 ) noexcept nogil:
@@ -157,6 +173,8 @@ cdef inline u64 hash_piece(
     if end - start >= 8:
         # The last eight bytes, some of them for the second time: no loop over single ones.
         memcpy(&word, data + end - 8, 8)
+    elif end - start >= 4:
+        word = <u64>read_u32(data, start) << 32 | read_u32(data, end - 4)
     else:
         word = 0
         while pos < end:
@@ -229,22 +247,6 @@ cdef inline void remember_field(
     int number,
 ) noexcept:
     remember_hash(slots, salted(salt << 8, hash_piece(data, pos, end)), number)
-
-
-cdef inline int read_u16(const unsigned char *data, Py_ssize_t pos) noexcept nogil:
-    return data[pos] | data[pos + 1] << 8
-
-
-cdef inline unsigned int read_u32(const unsigned char *data, Py_ssize_t pos) noexcept nogil:
-    cdef unsigned int value
-    memcpy(&value, data + pos, 4)
-    return value
-
-
-cdef inline long long read_i64(const unsigned char *data, Py_ssize_t pos) noexcept nogil:
-    cdef long long value
-    memcpy(&value, data + pos, 8)
-    return value
 
 
 cdef inline u64 read_u64(const unsigned char *data, Py_ssize_t pos) noexcept nogil:
@@ -322,18 +324,43 @@ cdef inline Py_ssize_t merge_runs(
 
 
 cdef inline bint sort_rows(
-    long long[::1] times, unsigned short[::1] ranks, Py_ssize_t count, unsigned int[::1] order,
-    unsigned int[::1] scratch,
+    long long[::1] times, unsigned short[::1] ranks, Py_ssize_t done, Py_ssize_t count,
+    unsigned int[::1] order, unsigned int[::1] scratch,
 ) noexcept:
-    cdef Py_ssize_t row
-    cdef unsigned int *one = &order[0]
-    cdef unsigned int *two = &scratch[0]
-    for row in range(count):
-        one[row] = <unsigned int>row
-    if count == 0 or run_end(times, ranks, one, 0, count) == count:
+    cdef Py_ssize_t row, start = done, left, right, at
+    cdef unsigned int *one = &order[0] + done
+    cdef unsigned int *two = &scratch[0] + done
+    cdef unsigned int *whole = &order[0]
+    cdef unsigned int *spare = &scratch[0]
+    cdef bint moved = False
+    for row in range(done, count):
+        whole[row] = <unsigned int>row
+    if count == done:
         return False
-    while merge_runs(times, ranks, one, two, count) > 2:
-        one, two = two, one
-    if two != &order[0]:
-        memcpy(&order[0], two, count * sizeof(unsigned int))
+    if run_end(times, ranks, one, 0, count - done) != count - done:
+        moved = True
+        while merge_runs(times, ranks, one, two, count - done) > 2:
+            one, two = two, one
+        if two != whole + done:
+            memcpy(whole + done, two, (count - done) * sizeof(unsigned int))
+    while start > 0 and is_before(times, ranks, whole[done], whole[start - 1]):
+        start -= 1
+    if start == done:
+        return moved
+    memcpy(spare + start, whole + start, (done - start) * sizeof(unsigned int))
+    left, right, at = start, done, start
+    while left < done:
+        if right < count and is_before(times, ranks, whole[right], spare[left]):
+            whole[at] = whole[right]
+            right += 1
+        else:
+            whole[at] = spare[left]
+            left += 1
+        at += 1
     return True
+
+
+cdef inline bint same_bytes(
+    const unsigned char *data, Py_ssize_t one, Py_ssize_t two, Py_ssize_t size
+) noexcept nogil:
+    return memcmp(data + one, data + two, size) == 0

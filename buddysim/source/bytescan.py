@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 from array import array
+from bisect import bisect_right
+from collections.abc import Callable
+from functools import partial
 
 __all__ = [
     "NO_NUMBER",
@@ -28,6 +31,7 @@ __all__ = [
     "read_u64",
     "remember_field",
     "remember_piece",
+    "same_bytes",
     "skip_blanks",
     "sort_rows",
     "user_frames",
@@ -174,26 +178,42 @@ def user_frames(data: bytes, pos: int, end: int) -> int:
     return at if at >= 0 else end
 
 
-def sort_rows(
+def sort_rows(  # keywords would not inline in the compiled build
     times: array[int],
     ranks: array[int] | None,
+    done: int,
     count: int,
     order: array[int],
     scratch: array[int],
 ) -> bool:
-    """Put the first ``count`` rows into stable order of time: fills ``order``.
+    """Bring rows into stable order of time: ``order[:count]``, of which ``done`` are in order.
 
-    Rows of one time come in order of their ``ranks`` (16 bits), if there are any.  False, and
-    nothing filled, when all are in order already.  Rows mostly are a few sorted runs, one a cpu;
-    merging those is O(count * log(runs)).
+    Rows of one time come in order of their ``ranks`` (16 bits), if there are any.  False when the
+    rows from ``done`` on are in order as they stand, behind those before.  Rows mostly are a few
+    sorted runs, one a cpu: merging those is O(rows * log(runs)), and of the rows before only those
+    are touched that are newer than the oldest of the others.
     """
-    keys: list[int] = times[:count].tolist()
+    new: list[int] = times[done:count].tolist()
+    key: Callable[[int], int] = times.__getitem__
     if ranks is not None:
-        keys = [time << 16 | rank for time, rank in zip(keys, ranks[:count], strict=True)]
-    if keys == sorted(keys):
+        new = [time << 16 | rank for time, rank in zip(new, ranks[done:count], strict=True)]
+        key = partial(_time_and_rank, times, ranks)
+    if new == sorted(new) and (not done or not new or key(order[done - 1]) <= new[0]):
+        order[done:count] = array("I", range(done, count))
         return False
-    order[:count] = array("I", sorted(range(count), key=keys.__getitem__))
+    first = bisect_right(order, min(new), 0, done, key=key)
+    rows = [*order[first:done], *range(done, count)]
+    order[first:count] = array("I", sorted(rows, key=key))
     return True
+
+
+def same_bytes(data: bytes, one: int, two: int, size: int) -> bool:
+    """Are ``size`` bytes at two offsets the same?"""
+    return data[one : one + size] == data[two : two + size]
+
+
+def _time_and_rank(times: array[int], ranks: array[int], row: int) -> int:
+    return times[row] << 16 | ranks[row]
 
 
 def find_field(  # keywords would not inline in the compiled build

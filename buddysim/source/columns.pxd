@@ -44,8 +44,4 @@ cpdef bint undelta(
 
 
 @cython.locals(size=Py_ssize_t, row=Py_ssize_t, number="unsigned int")
-cpdef bint fill_zeros(const long long[::1] palette, unsigned int[::1] index, unsigned int[::1] out)
-
-
-@cython.locals(size=Py_ssize_t, row=Py_ssize_t, number="unsigned int")
 cpdef bint permute(Column[::1] column, unsigned int[::1] order, Column[::1] out)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 
-__all__ = ["fill_zeros", "gather", "permute", "typed", "undelta", "widen"]
+__all__ = ["gather", "permute", "typed", "undelta", "widen"]
 
 _C_TYPES = {
     "B": "unsigned char",
@@ -83,18 +83,6 @@ def undelta(  # the compiled build takes no keywords here
             return False
         out[row] = value
     return used == exceptions
-
-
-def fill_zeros(palette: Sequence[int], index: Sequence[int], out: array[int]) -> bool:
-    """``out[r] = palette[index[r]]`` where it was 0; False when an index is out of range."""
-    size = len(palette)
-    for row in range(len(index)):
-        number = index[row]
-        if number >= size:
-            return False
-        if out[row] == 0:
-            out[row] = palette[number]
-    return True
 
 
 def permute(column: Sequence[int], order: Sequence[int], out: array[int]) -> bool:

@@ -7,10 +7,13 @@ the tables its columns index.  No Python object exists per event.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeGuard, runtime_checkable
+
+if TYPE_CHECKING:
+    from buddysim.source.script import ScriptTrace
 
 __all__ = [
     "BATCH_EVENTS",
@@ -18,9 +21,11 @@ __all__ = [
     "Counted",
     "EventBatch",
     "EventKind",
+    "LooksAhead",
     "Tables",
     "Trace",
     "TraceMeta",
+    "is_script",
 ]
 
 BATCH_EVENTS = 1 << 16
@@ -192,10 +197,27 @@ class Trace(Protocol):
         ...
 
 
+def is_script(trace: Trace) -> TypeGuard[ScriptTrace]:
+    """Is a trace hand-written?  Asked without importing what reads scripts."""
+    return trace.meta.format == "script"
+
+
 @runtime_checkable
 class Counted(Protocol):
     """A trace that tells how long it is before it is read."""
 
     def expected_rows(self) -> int:
         """Rows of all batches together; 0 when unknown."""
+        ...
+
+
+@runtime_checkable
+class LooksAhead(Protocol):
+    """A trace that can be read once ahead, and may keep the rows for :meth:`Trace.batches`."""
+
+    def look_ahead(self, visit: Callable[[EventBatch], None]) -> None:
+        """Show every batch to ``visit``, before the first call of ``batches``.
+
+        Raises TraceError.  Memory is bounded, however long the trace.
+        """
         ...

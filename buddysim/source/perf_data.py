@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from buddysim.errors import TraceError
 from buddysim.source.decoder import CallerBy, CallerNames
 from buddysim.source.event import EventBatch, Tables, TraceMeta
-from buddysim.source.kallsyms import SymbolTable, running_symbols
+from buddysim.source.kallsyms import SymbolTable, kept_symbols, running_symbols
 from buddysim.source.perf_decoder import PerfDecoder
 from buddysim.source.perf_header import PerfHeader, read_perf_header
 from buddysim.source.perf_order import RowOrder
 from buddysim.source.perf_samples import SampleLayout, SampleScanner
+from buddysim.source.rows_ahead import RowsAhead
 from buddysim.source.sniff import DEFAULT_PROFILE, era_of_release
 
 __all__ = ["PerfDataTrace", "sample_layout"]
 
-_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 18
+"""Stays in the cache, and is longer than any record: those have less than 64 KiB."""
 _RECORD = struct.Struct("<IHH")
 _MMAP, _LOST, _COMM, _FORK, _SAMPLE, _LOST_SAMPLES = 1, 2, 3, 7, 9, 13
-_FINISHED_ROUND, _AUXTRACE, _COMPRESSED, _COMPRESSED2 = 68, 71, 81, 83
+_AUXTRACE, _COMPRESSED, _COMPRESSED2 = 71, 81, 83
 _TRACEPOINT = 2
 _IP, _TID, _TIME, _ADDR, _READ = 1, 2, 4, 8, 16
 _CHAIN, _ID, _CPU, _PERIOD, _STREAM, _RAW = (1 << bit for bit in range(5, 11))
@@ -66,18 +68,24 @@ class PerfDataTrace:
         era = profile or era_of_release(self._header.release)
         self.meta = TraceMeta(path, "perf-data", layout=_told(self._header), profile=era)
         self.tables = Tables()
-        names = CallerNames(self.tables, caller_by)
+        self._names = CallerNames(self.tables, caller_by)
         formats = self._header.tracing.formats
-        self._decoder = PerfDecoder(self.meta, names, formats, era or DEFAULT_PROFILE)
-        layout = self._layout(path)
-        self._scanner = SampleScanner(self._decoder, layout)
-        self._order = RowOrder(self._scanner, names)
+        self._decoder = PerfDecoder(self.meta, self._names, formats, era or DEFAULT_PROFILE)
+        self._sample_layout = self._layout(path)
         self._id_bytes, self._time_back = self._sample_id()
-        self._inner = b""
-        self._inflate: Any = None
+        self._ahead: RowsAhead | None = None
+        self._begin()
         kallsyms = self._header.tracing.kallsyms
         if kallsyms.strip():
             self._decoder.load_symbols = lambda: SymbolTable(kallsyms)
+
+    def _begin(self) -> None:
+        """Nothing of the records is read; names keep their numbers."""
+        self._scanner = SampleScanner(self._decoder, self._sample_layout)
+        self._order = RowOrder(self._scanner, self._names)
+        self._inner = b""
+        self._inflate: Any = None
+        self.meta.lost_events = 0
 
     def _layout(self, path: str) -> SampleLayout:
         attrs = [attr for attr in self._header.attrs if attr.type == _TRACEPOINT]
@@ -107,8 +115,22 @@ class PerfDataTrace:
         size = sum(8 for bit in bits if attr.sample_type & bit)
         return size, size - (8 if attr.sample_type & _TID else 0)
 
+    def look_ahead(self, visit: Callable[[EventBatch], None]) -> None:
+        """See :class:`LooksAhead`.  Raises TraceError when the file holds no event."""
+        self._ahead = RowsAhead()
+        self._ahead.read(self._rows(), visit)
+
     def batches(self) -> Iterator[EventBatch]:
         """Rows in order of time.  Raises TraceError when the file holds no event."""
+        if self._ahead is None:
+            yield from self._rows()
+        elif self._ahead.is_whole:
+            yield from self._ahead.take()
+        else:
+            self._begin()
+            yield from self._rows()
+
+    def _rows(self) -> Iterator[EventBatch]:
         with Path(self.meta.path).open("rb") as file:
             yield from self._records(file)
         yield from self._order.flush()
@@ -117,27 +139,28 @@ class PerfDataTrace:
             raise TraceError("perf.data without any sample", path=self.meta.path)
 
     def _records(self, file: BinaryIO) -> Iterator[EventBatch]:
-        file.seek(self._header.data_offset)
-        left = self._header.data_size
-        rest = b""
-        while left:
-            block = file.read(min(_BLOCK_BYTES, left))
-            if not block:
-                self.meta.truncated = True
+        """Each block begins with the record of which the one before had only a part."""
+        at = self._header.data_offset
+        end = at + self._header.data_size
+        while at < end:
+            file.seek(at)
+            block = file.read(min(_BLOCK_BYTES, end - at))
+            used = yield from self._feed(block)
+            if not used:
                 break
-            left -= len(block)
-            rest = yield from self._feed(rest + block)
-        self.meta.truncated |= bool(rest or self._inner)
+            at += used
+        self.meta.truncated |= at < end or bool(self._inner)
 
-    def _feed(self, data: bytes) -> Generator[EventBatch, None, bytes]:
-        """Work through whole records; return the bytes of the one that is not whole."""
+    def _feed(self, data: bytes) -> Generator[EventBatch, None, int]:
+        """Work through whole records; return how many bytes they are."""
         scanner = self._scanner
         pos = 0
         while True:
             pos = scanner.scan(data, pos)
+            if scanner.count >= scanner.enough:
+                yield from self._order.settled()
             if scanner.count == scanner.capacity:
                 scanner.grow()
-                continue
             if pos + _RECORD.size > len(data):
                 break
             kind, _, size = _RECORD.unpack_from(data, pos)
@@ -145,15 +168,16 @@ class PerfDataTrace:
                 raise TraceError(f"record of {size} bytes: damaged", path=self.meta.path)
             if pos + size > len(data):
                 break
-            if kind == _FINISHED_ROUND:
-                yield from self._order.finish_round()
-            elif kind in (_COMPRESSED, _COMPRESSED2):
-                inside = self._decompress(data[pos : pos + size], kind)
-                self._inner = yield from self._feed(self._inner + inside)
+            if kind == _SAMPLE:
+                continue
+            if kind in (_COMPRESSED, _COMPRESSED2):
+                inside = self._inner + self._decompress(data[pos : pos + size], kind)
+                used = yield from self._feed(inside)
+                self._inner = inside[used:]
             else:
                 self._record(kind, data[pos : pos + size])
             pos += size
-        return data[pos:]
+        return pos
 
     def _record(self, kind: int, record: bytes) -> None:
         """A record that is no sample."""
@@ -193,7 +217,11 @@ class PerfDataTrace:
         symbol = name.removeprefix(b"[kernel.kallsyms]").decode("ascii", "replace") or "_text"
 
         def load() -> SymbolTable | None:
-            table = running_symbols() if self._header.release == os.uname().release else None
+            if self._header.release != os.uname().release:
+                return None
+            table = kept_symbols(self._header.build_id)
+            if table is None or table.address_of(symbol) != text:
+                table = running_symbols()
             return table if table is not None and table.address_of(symbol) == text else None
 
         self._decoder.load_symbols = load

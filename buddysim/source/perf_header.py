@@ -18,7 +18,9 @@ _FILE = struct.Struct("<8sQQ6Q4Q")
 _ATTR = struct.Struct("<IIQQQQQ")
 _SECTION = struct.Struct("<QQ")
 _PIPE_HEADER_BYTES = 16
-_TRACING_DATA, _OSRELEASE, _COMPRESSED = 1, 4, 27
+_TRACING_DATA, _BUILD_ID, _OSRELEASE = 1, 2, 4
+_BUILD = struct.Struct("<IHHi20s4x")
+_KERNEL = b"[kernel.kallsyms]"
 _FEATURES = 256
 _LARGEST_SECTION = 1 << 28
 _SAMPLE_ID_ALL = 1 << 18
@@ -46,6 +48,8 @@ class PerfHeader:
     tracing: TracingData = field(default_factory=TracingData)
     release: str = ""
     """Of the recording kernel."""
+    build_id: str = ""
+    """Of the recording kernel, in hexadecimal digits."""
 
 
 def read_perf_header(file: BinaryIO, path: str) -> PerfHeader:
@@ -97,7 +101,7 @@ def _read_features(file: BinaryIO, header: PerfHeader, bits: int) -> None:
         file.seek(at)
         offset, size = _SECTION.unpack(file.read(_SECTION.size))
         at += _SECTION.size
-        if bit not in (_TRACING_DATA, _OSRELEASE):
+        if bit not in (_TRACING_DATA, _BUILD_ID, _OSRELEASE):
             continue
         if size > _LARGEST_SECTION:
             raise ValueError(f"feature {bit} of {size} bytes")
@@ -105,5 +109,19 @@ def _read_features(file: BinaryIO, header: PerfHeader, bits: int) -> None:
         content = file.read(size)
         if bit == _TRACING_DATA:
             header.tracing = parse_tracing_data(content)
+        elif bit == _BUILD_ID:
+            header.build_id = _kernel_build_id(content)
         else:
             header.release = content[4:].partition(b"\0")[0].decode("ascii", "replace")
+
+
+def _kernel_build_id(section: bytes) -> str:
+    """Of the records, each with a build id and a file's name, the kernel's; empty without one."""
+    at = 0
+    while at + _BUILD.size < len(section):
+        _, _, size, _, build_id = _BUILD.unpack_from(section, at)
+        name = section[at + _BUILD.size : at + size].partition(b"\0")[0]
+        if name.startswith(_KERNEL):
+            return str(build_id.hex())
+        at += max(size, _BUILD.size)
+    return ""

@@ -10,7 +10,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
-from buddysim.source.columns import fill_zeros, gather, permute, typed
+from buddysim.source.columns import permute, typed
 from buddysim.source.decoder import CallerNames
 from buddysim.source.event import BATCH_EVENTS, EventBatch
 from buddysim.source.perf_samples import SampleScanner
@@ -20,6 +20,7 @@ __all__ = ["RowOrder"]
 
 _FOREVER = 1 << 62
 _CONSTANT = ("handle", "line")
+_PERMUTE = {code: typed(permute, code) for code in set(EventBatch.typecodes.values())}
 
 
 class RowOrder:
@@ -36,7 +37,6 @@ class RowOrder:
         self._comms: dict[int, str] = {0: "swapper"}
         self._renames: list[tuple[int, int, str, int]] = []
         """Pending (time, tid, new name or empty, parent tid)."""
-        self._limit = -1
         self.first = 0
         """Rows handed out so far."""
 
@@ -48,39 +48,53 @@ class RowOrder:
         """At that time thread ``tid`` began with the name of its parent."""
         self._renames.append((time_ns, tid, "", parent))
 
-    def finish_round(self) -> Iterator[EventBatch]:
-        """Rows that nothing still to come can precede."""
-        yield from self.flush(self._limit)
-        self._limit = self._scanner.newest
+    def settled(self) -> Iterator[EventBatch]:
+        """Rows that nothing still to come can precede, as the rounds tell."""
+        yield from self.flush(self._scanner.settled)
 
     def flush(self, limit: int = _FOREVER) -> Iterator[EventBatch]:
         """All rows up to time ``limit``, in order; equal times keep the order of the file."""
         scanner = self._scanner
+        scanner.sort()
         count = scanner.count
-        if scanner.sort():
-            self._sort_columns(scanner.order_of_time[:count])
         times = scanner.columns["time_ns"]
-        cut = bisect_right(times, limit, 0, count)
+        order = scanner.order_of_time
+        cut = bisect_right(order, limit, 0, count, key=times.__getitem__)
         if cut:
             self._name_rows(times, cut, limit)
-            yield from self._batches(cut)
+            for start in range(0, cut, BATCH_EVENTS):
+                yield self._batch(start, min(start + BATCH_EVENTS, cut))
             if cut < count:
-                for column in scanner.columns.values():
-                    column[: count - cut] = column[cut:count]
-            scanner.count = count - cut
+                for name, column in scanner.columns.items():
+                    if name not in _CONSTANT:
+                        column[: count - cut] = self._picked(column, cut, count)
+            scanner.keep(count - cut)
 
-    def _sort_columns(self, order: array[int]) -> None:
+    def _picked(self, column: array[int], start: int, stop: int) -> array[int]:
+        """The rows at these places in order of time."""
+        picked = column[start:stop]
+        if self._scanner.shuffled:
+            order = self._scanner.order_of_time[start:stop]
+            _PERMUTE[column.typecode](column, order, picked)
+        return picked
+
+    def _batch(self, start: int, stop: int) -> EventBatch:
+        batch = EventBatch(self.first)
         for name, column in self._scanner.columns.items():
-            if name not in _CONSTANT:
-                typed(permute, column.typecode)(column[: len(order)], order, column)
+            rows = column[start:stop] if name in _CONSTANT else self._picked(column, start, stop)
+            setattr(batch, name, rows)
+        name_slab_pages(batch)
+        self.first += len(batch)
+        return batch
 
     def _name_rows(self, times: array[int], cut: int, limit: int) -> None:
         """Replace thread numbers by tasks, and missing callers by the thread's name then."""
         self._renames.sort(key=lambda rename: rename[0])
         due = bisect_right(self._renames, limit, key=lambda rename: rename[0])
+        order = self._scanner.order_of_time
         row = 0
         for time_ns, tid, comm, parent in self._renames[:due]:
-            until = bisect_left(times, time_ns, row, cut)
+            until = bisect_left(order, time_ns, row, cut, key=times.__getitem__)
             self._name_range(row, until)
             row = until
             self._comms[tid] = comm or self._comms.get(parent) or self._nameless(parent)
@@ -91,39 +105,23 @@ class RowOrder:
         self._name_range(row, cut)
 
     def _name_range(self, start: int, stop: int) -> None:
-        if start == stop:
-            return
-        columns = self._scanner.columns
-        numbers = columns["task"][start:stop]
-        self._look_up(set(numbers))
-        callers = columns["caller"][start:stop]
-        tasks = array("I", bytes(4 * len(numbers)))
-        typed(gather, "I", "I")(self._task_of, numbers, tasks)
-        fill_zeros(self._comm_of, numbers, callers)
-        columns["task"][start:stop] = tasks
-        columns["caller"][start:stop] = callers
+        """Name the rows at these places in order of time."""
+        scanner = self._scanner
+        while start < stop:
+            start = scanner.name_rows(self._task_of, self._comm_of, start, stop)
+            if start < stop:
+                self._look_up(scanner.columns["task"][scanner.order_of_time[start]])
 
     def _nameless(self, tid: int) -> str:
         return self._unknown or f":{tid}"
 
-    def _look_up(self, numbers: set[int]) -> None:
-        """Make the palettes right for these thread numbers."""
+    def _look_up(self, number: int) -> None:
+        """Give a thread number its task and caller of now."""
         tids = self._scanner.decoder.tids
         missing = len(tids) - len(self._task_of)
         self._task_of.extend([-1] * missing)
         self._comm_of.extend([-1] * missing)
-        for number in sorted(numbers):
-            if self._task_of[number] < 0:
-                tid = tids[number]
-                comm = self._comms.get(tid) or self._nameless(tid)
-                self._task_of[number] = self._names.task(comm, tid)
-                self._comm_of[number] = self._names.caller(comm)
-
-    def _batches(self, cut: int) -> Iterator[EventBatch]:
-        for start in range(0, cut, BATCH_EVENTS):
-            batch = EventBatch(self.first)
-            for name, column in self._scanner.columns.items():
-                setattr(batch, name, column[start : min(start + BATCH_EVENTS, cut)])
-            name_slab_pages(batch)
-            self.first += len(batch)
-            yield batch
+        tid = tids[number]
+        comm = self._comms.get(tid) or self._nameless(tid)
+        self._task_of[number] = self._names.task(comm, tid)
+        self._comm_of[number] = self._names.caller(comm)

@@ -26,13 +26,17 @@ __all__ = [
     "SampleScanner",
 ]
 
-FIRST_CAPACITY = 1 << 17
+FIRST_CAPACITY = 1 << 16
 """Rows that fit before :meth:`SampleScanner.grow` is needed."""
 
 _PAGE = EVENT_PAGE
 _SLAB = EVENT_SLAB
 _RARE = EVENT_RARE
+_FEW = 1 << 11
+_HEAD_BYTES = 8
 _SAMPLE = 9
+_FINISHED_ROUND = 68
+_USER_MARKER = -512
 _LARGEST_PFN = 1 << 52
 _VMEMMAP = -(22 << 40)
 _READ_ID, _READ_GROUP, _READ_LOST = 4, 8, 16
@@ -122,33 +126,44 @@ class SampleScanner:
         self.read_format, self.has_chain = layout[4:]
         self.count = 0
         self.newest = -1
+        self.round_newest = -1
+        self.settled = -1
+        """No row to come is older: the newest time of the round before the last one."""
         self.capacity = FIRST_CAPACITY
+        self.enough = FIRST_CAPACITY // 2
+        """Rows after which :meth:`scan` stops at the end of a round."""
         self.skipped = 0
-        self.events = PieceTable("BBBqiiiiBB")
+        self.sorted = 0
+        self.cpus_break_ties = cpus_break_ties
+        self.shuffled = False
+        """Is ``order_of_time`` of the sorted rows other than the rows' own order?"""
+        self._make_tables()
+        self.columns = {
+            name: array(code, [0]) * self.capacity for name, code in EventBatch.typecodes.items()
+        }
+        self.columns["handle"] = array("i", [-1]) * self.capacity
+        self._bind()
+        self.use(b"")
+
+    def _make_tables(self) -> None:
+        self.events = PieceTable("BBBqiiiiBB", _FEW)
         self.event_kind, self.event_shape, self.event_context = self.events.columns[:3]
         self.event_name, self.event_type, self.event_number = self.events.columns[3:6]
         self.event_tail, self.event_end = self.events.columns[6:8]
         self.event_fails, self.event_pointer = self.events.columns[8:]
-        self.tails = PieceTable("bbIq")
+        self.tails = PieceTable("bbIq", _FEW)
         self.tail_order, self.tail_type, self.tail_gfp, self.tail_aux = self.tails.columns
-        self.sites = PieceTable("I")
+        self.sites = PieceTable("I", _FEW)
         (self.site_caller,) = self.sites.columns
         self.stacks = PieceTable("II")
         self.stack_index, self.stack_caller = self.stacks.columns
-        self.threads = PieceTable("I")
+        self.threads = PieceTable("I", _FEW)
         (self.thread_number,) = self.threads.columns
-        self.columns = {
-            name: array(code, bytes(array(code).itemsize * self.capacity))
-            for name, code in EventBatch.typecodes.items()
-        }
-        self.columns["handle"] = array("i", [-1]) * self.capacity
-        self.cpus_break_ties = cpus_break_ties
-        self._bind()
 
     def _bind(self) -> None:
-        self.order_of_time = array("I", bytes(4 * self.capacity))
+        self.order_of_time = array("I", [0]) * self.capacity
         self.row_order = self.order_of_time
-        self.row_scratch = array("I", bytes(4 * self.capacity))
+        self.row_scratch = array("I", [0]) * self.capacity
         self.kind = self.columns["kind"]
         self.cpu = self.columns["cpu"]
         self.context = self.columns["context"]
@@ -165,40 +180,91 @@ class SampleScanner:
 
     def grow(self) -> None:
         """Twice the capacity."""
+        order = self.order_of_time
         self.capacity *= 2
         self.columns = {name: column + column for name, column in self.columns.items()}
         self._bind()
+        self.order_of_time[: len(order)] = order
 
-    def sort(self) -> bool:
-        """Fill ``order_of_time`` with the rows in stable order; False when they are so already."""
-        return bytescan.sort_rows(
-            self.time_ns, self.ranks, self.count, self.row_order, self.row_scratch
-        )
+    def sort(self) -> None:
+        """Bring all rows into ``order_of_time``; equal times keep the order of the file."""
+        if bytescan.sort_rows(
+            self.time_ns, self.ranks, self.sorted, self.count, self.row_order, self.row_scratch
+        ):
+            self.shuffled = True
+        self.sorted = self.count
+
+    def keep(self, rest: int) -> None:
+        """Only ``rest`` rows are left: the first ones, and in order of time."""
+        for row in range(rest):
+            self.row_order[row] = row
+        self.count = self.sorted = rest
+        self.shuffled = False
+
+    def finish_round(self) -> None:
+        """perf has emptied all buffers once: nothing to come is older than the round before."""
+        self.sort()
+        self.settled = self.round_newest
+        self.round_newest = self.newest
+
+    def name_rows(self, tasks: array[int], callers: array[int], place: int, stop: int) -> int:
+        """Replace thread numbers by ``tasks[number]``, and missing callers by ``callers[number]``.
+
+        Of the rows at places ``place`` to ``stop`` of ``order_of_time``.  Returns the place of the
+        first one whose thread has no task (-1, or beyond the array's end), or ``stop``.
+        """
+        known = len(tasks)
+        while place < stop:
+            row = self.row_order[place]
+            number = self.task[row]
+            if number >= known or tasks[number] < 0:
+                break
+            self.task[row] = tasks[number]
+            if self.caller[row] == 0:
+                self.caller[row] = callers[number]
+            place += 1
+        return place
+
+    def use(self, block: bytes) -> None:
+        """Offsets given from now on are those in ``block``, where no record was read yet."""
+        self.block = self.data = block
+        self.last_raw = self.last_tid = self.last_chain = -1
+        self.last_event = self.last_size = 0
+        self.last_thread = self.last_stack = self.last_caller = 0
 
     def scan(self, block: bytes, pos: int) -> int:
         """Read samples from offset ``pos``; return where it stopped.
 
-        It stops at a record that is no sample or not whole, and when full.
+        It stops at a record that is neither a sample nor the end of a round, at one that is not
+        whole, when full, and behind the end of a round once there are ``enough`` rows.
         """
-        data = block
+        self.use(block)
+        data = self.data
         end = len(block)
         while pos + 8 <= end and self.count < self.capacity:
+            kind = bytescan.read_u32(data, pos)
             size = bytescan.read_u16(data, pos + 6)
-            if bytescan.read_u32(data, pos) != _SAMPLE or size < self.fixed_end:
+            if size < _HEAD_BYTES or pos + size > end:
                 break
-            if pos + size > end:
+            if kind == _FINISHED_ROUND:
+                pos += size
+                self.finish_round()
+                if self.count >= self.enough:
+                    break
+                continue
+            if kind != _SAMPLE or size < self.fixed_end:
                 break
-            if self._sample(block, pos, pos + size) == 0:
+            if self._sample(pos, pos + size) == 0:
                 self.skipped += 1
             pos += size
         return pos
 
-    def _sample(self, block: bytes, pos: int, stop: int) -> int:
+    def _sample(self, pos: int, stop: int) -> int:
         """Read one record; 0 when it is damaged."""
-        data = block
+        data = self.data
         at = pos + self.fixed_end
         if self.read_format >= 0:
-            at = self._behind_values(block, at, stop)
+            at = self._behind_values(at, stop)
         chain = at + 8
         if self.has_chain:
             if at + 8 > stop:
@@ -215,40 +281,48 @@ class SampleScanner:
             return 0
         time_ns = bytescan.read_i64(data, pos + self.time_at)
         cpu = bytescan.read_u16(data, pos + self.cpu_at)
-        if self.add(block, raw, raw_end, pos + self.tid_at, time_ns, cpu) == 0:
+        if self.add(raw, raw_end, pos + self.tid_at, time_ns, cpu) == 0:
             return 0
         if self.has_chain:
-            self.attach(block, chain, at)
+            self.attach(chain, at)
         return 1
 
-    def add(  # the compiled build takes no keywords here
-        self, block: bytes, raw: int, raw_end: int, tid_at: int, time_ns: int, cpu: int
-    ) -> int:
-        """One more row from the tracepoint's own record [raw, raw_end); 0 when it is damaged.
+    def add(self, raw: int, raw_end: int, tid_at: int, time_ns: int, cpu: int) -> int:
+        """One more row, from the tracepoint's own record [raw, raw_end); 0 when it is damaged.
 
         There must be room for it, and eight bytes in the record.
         """
-        data = block
-        events = self.events
-        event = bytescan.find_piece(events.index, events.slots, data, raw, raw + 4)
-        if event < 0:
-            event = events.add(block, raw, raw + 4, self.decoder.event(block[raw : raw + 4]))
+        event = self._event(raw)
         if raw + self.event_end[event] > raw_end:
             return 0
-        if self._fields(block, raw, raw_end, event) == 0:
+        if self._fields(raw, raw_end, event) == 0:
             return 0
         row = self.count
         self.time_ns[row] = time_ns
         self.newest = max(self.newest, time_ns)
         self.cpu[row] = cpu
         self.stack[row] = 0
-        self.task[row] = self._thread(block, tid_at)
+        self.task[row] = self._thread(tid_at)
         self.count = row + 1
         return 1
 
-    def _fields(self, block: bytes, raw: int, raw_end: int, event: int) -> int:
+    def _event(self, raw: int) -> int:
+        """Number of the first four bytes of a raw record."""
+        data = self.data
+        if self.last_raw >= 0 and bytescan.same_bytes(data, self.last_raw, raw, 4):
+            return self.last_event
+        events = self.events
+        event = bytescan.find_piece(events.index, events.slots, data, raw, raw + 4)
+        if event < 0:
+            head = self.block[raw : raw + 4]
+            event = events.add(self.block, raw, raw + 4, self.decoder.event(head))
+        self.last_raw = raw
+        self.last_event = event
+        return event
+
+    def _fields(self, raw: int, raw_end: int, event: int) -> int:
         """Fill row ``count`` with what the record says; 0 when a number is impossible."""
-        data = block
+        data = self.data
         row = self.count
         shape = self.event_shape[event]
         caller = 0
@@ -256,7 +330,7 @@ class SampleScanner:
         if shape <= _SLAB:
             number = bytescan.read_i64(data, raw + self.event_number[event])
             if shape == _SLAB:
-                caller = self._site(block, raw + 8)
+                caller = self._site(raw + 8)
             elif self.event_pointer[event] and number != 0:
                 number = (number - _VMEMMAP) >> 6
             if shape == _PAGE:
@@ -269,7 +343,7 @@ class SampleScanner:
         self.gfp[row] = 0
         self.aux[row] = self.event_name[event]
         if shape <= _RARE:
-            tail = self._tail(block, raw, raw_end, event)
+            tail = self._tail(raw, raw_end, event)
             if tail < 0:
                 return 0
             self.order[row] = self.tail_order[tail]
@@ -282,9 +356,9 @@ class SampleScanner:
         self.caller[row] = caller
         return 1
 
-    def _behind_values(self, block: bytes, at: int, stop: int) -> int:
+    def _behind_values(self, at: int, stop: int) -> int:
         """Offset behind the counter values that a sample of a group carries."""
-        data = block
+        data = self.data
         values = 1
         each = 8
         if self.read_format & _READ_ID:
@@ -299,44 +373,68 @@ class SampleScanner:
             at += 8
         return at + times + values * each
 
-    def _tail(self, block: bytes, raw: int, raw_end: int, event: int) -> int:
+    def _tail(self, raw: int, raw_end: int, event: int) -> int:
+        data = self.data
         tails = self.tails
         pos = raw + self.event_tail[event]
         end = raw + self.event_end[event]
         salt = self.event_type[event]
-        tail = bytescan.find_field(tails.index, tails.slots, salt, block, pos, end)
+        tail = bytescan.find_field(tails.index, tails.slots, salt, data, pos, end)
         if tail < 0:
-            values = self.decoder.tail(salt, block[raw:raw_end])
+            values = self.decoder.tail(salt, self.block[raw:raw_end])
             if values is None:
                 return -1
             tail = tails.append(values)
-            bytescan.remember_field(tails.index, tails.slots, salt, block, pos, end, tail)
+            bytescan.remember_field(tails.index, tails.slots, salt, data, pos, end, tail)
         return tail
 
-    def _thread(self, block: bytes, at: int) -> int:
+    def _thread(self, at: int) -> int:
+        data = self.data
+        if self.last_tid >= 0 and bytescan.same_bytes(data, self.last_tid, at, 4):
+            return self.last_thread
         threads = self.threads
-        thread = bytescan.find_piece(threads.index, threads.slots, block, at, at + 4)
+        thread = bytescan.find_piece(threads.index, threads.slots, data, at, at + 4)
         if thread < 0:
-            number = self.decoder.thread(bytescan.read_u32(block, at))
-            thread = threads.add(block, at, at + 4, (number,))
-        return self.thread_number[thread]
+            number = self.decoder.thread(bytescan.read_u32(data, at))
+            thread = threads.add(self.block, at, at + 4, (number,))
+        self.last_tid = at
+        self.last_thread = self.thread_number[thread]
+        return self.last_thread
 
-    def _site(self, block: bytes, at: int) -> int:
+    def _site(self, at: int) -> int:
+        data = self.data
         sites = self.sites
-        site = bytescan.find_piece(sites.index, sites.slots, block, at, at + 8)
+        site = bytescan.find_piece(sites.index, sites.slots, data, at, at + 8)
         if site < 0:
-            caller = self.decoder.site(bytescan.read_i64(block, at))
-            site = sites.add(block, at, at + 8, (caller,))
+            caller = self.decoder.site(bytescan.read_i64(data, at))
+            site = sites.add(self.block, at, at + 8, (caller,))
         return self.site_caller[site]
 
-    def attach(self, block: bytes, pos: int, end: int) -> None:
+    def attach(self, pos: int, end: int) -> None:
         """Give the last row the call chain [pos, end), but for the user's frames."""
-        end = bytescan.user_frames(block, pos, end)
-        stacks = self.stacks
-        stack = bytescan.find_piece(stacks.index, stacks.slots, block, pos, end)
-        if stack < 0:
-            stack = stacks.add(block, pos, end, self.decoder.frames(block[pos:end]))
+        data = self.data
         row = self.count - 1
-        self.stack[row] = self.stack_index[stack]
+        size = self.last_size
+        # Most chains are those of the record before, but for the user's frames.
+        if (
+            self.last_chain < 0
+            or pos + size > end
+            or not bytescan.same_bytes(data, self.last_chain, pos, size)
+            or (pos + size < end and bytescan.read_i64(data, pos + size) != _USER_MARKER)
+        ):
+            self._other_chain(pos, bytescan.user_frames(data, pos, end))
+        self.stack[row] = self.last_stack
         if self.caller[row] == 0:
-            self.caller[row] = self.stack_caller[stack]
+            self.caller[row] = self.last_caller
+
+    def _other_chain(self, pos: int, end: int) -> None:
+        """Look up the kernel's part of a chain."""
+        data = self.data
+        stacks = self.stacks
+        stack = bytescan.find_piece(stacks.index, stacks.slots, data, pos, end)
+        if stack < 0:
+            stack = stacks.add(self.block, pos, end, self.decoder.frames(self.block[pos:end]))
+        self.last_chain = pos
+        self.last_size = end - pos
+        self.last_stack = self.stack_index[stack]
+        self.last_caller = self.stack_caller[stack]

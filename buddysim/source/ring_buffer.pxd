@@ -74,11 +74,11 @@ cdef class RingBuffer:
     @cython.locals(source=bytes, mine="unsigned int")
     cdef int _is_of(self, bytes block, int level, Py_ssize_t raw) except -1
 
-    @cython.locals(source=bytes, raw=Py_ssize_t, scanner=SampleScanner, time_ns="long long")
+    @cython.locals(source=bytes, raw=Py_ssize_t, scanner=SampleScanner)
     cdef int _emit(self, bytes block, int level) except -1
 
     @cython.locals(
         data="const unsigned char *", start=Py_ssize_t, stop=Py_ssize_t, frames="long long",
-        counted="long long",
+        counted="long long", scanner=SampleScanner,
     )
     cdef int _attach(self, bytes block, Py_ssize_t raw, Py_ssize_t end) except -1

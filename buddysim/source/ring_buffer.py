@@ -254,8 +254,9 @@ class RingBuffer:
         scanner = self.scanner
         if scanner.count == scanner.capacity:
             scanner.grow()
-        time_ns = self.held_time[level]
-        if scanner.add(source, raw, self.held_end[level], raw + 4, time_ns, self.cpu):
+        if scanner.block is not source:
+            scanner.use(source)
+        if scanner.add(raw, self.held_end[level], raw + 4, self.held_time[level], self.cpu):
             return 1
         scanner.skipped += 1
         return 0
@@ -271,12 +272,14 @@ class RingBuffer:
         stop = start + 8 * min(frames, _FRAMES_MAX)
         while stop > start and bytescan.filler_at(data, stop - 8, stop) < stop:
             stop -= 8
-        if bytescan.filler_at(data, start, stop) >= stop:
-            if start < stop:
-                self.scanner.attach(block, start, stop)
-        else:
-            kept = _without_fillers(block[start:stop])
-            self.scanner.attach(kept, 0, len(kept))
+        if bytescan.filler_at(data, start, stop) < stop:
+            block = _without_fillers(block[start:stop])
+            start, stop = 0, len(block)
+        scanner = self.scanner
+        if start < stop:
+            if scanner.block is not block:
+                scanner.use(block)
+            scanner.attach(start, stop)
 
 
 def _level(flags: int) -> int:

@@ -13,7 +13,7 @@ cdef bytes _PFN, _PTR
 cdef class PieceTable:
     cdef public dict index
     cdef unsigned long long[::1] slots
-    cdef public Py_ssize_t count
+    cdef public Py_ssize_t count, pieces
     cdef public list columns
 
     cpdef int append(self, object values) except? -1

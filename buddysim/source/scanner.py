@@ -36,7 +36,7 @@ _IGNORED = EVENT_IGNORED
 _NONE = EVENT_NONE
 _CAPACITY = BATCH_EVENTS
 _PIECES = 1 << 15
-_SLOTS = 1 << 16
+_SLOT_WORDS = 2 * 2
 _PLACES = 1 << 13
 _PLACE_MASK = _PLACES - 1
 _LONGEST_CHAIN = 1 << 17
@@ -51,13 +51,15 @@ _PTR = b"ptr="
 
 
 class PieceTable:
-    """Distinct byte strings, numbered; forgets everything when ``_PIECES`` are known."""
+    """Distinct byte strings, numbered; forgets everything when ``pieces`` are known."""
 
-    def __init__(self, columns: str) -> None:
+    def __init__(self, columns: str, pieces: int = _PIECES) -> None:
+        """``pieces``: a power of two; memory, and the time to clear it, is O(pieces)."""
         self.index: dict[bytes, int] = {}
-        self.slots = array("Q", bytes(16 * _SLOTS))
+        self.pieces = pieces
+        self.slots = array("Q", [0]) * (_SLOT_WORDS * pieces)
         self.count = 0
-        self.columns = [array(code, bytes(array(code).itemsize * _PIECES)) for code in columns]
+        self.columns = [array(code, [0]) * pieces for code in columns]
 
     def add(self, block: bytes, pos: int, end: int, values: tuple[int, ...]) -> int:
         """Number the piece [pos, end) and store one value per column."""
@@ -67,9 +69,9 @@ class PieceTable:
 
     def append(self, values: tuple[int, ...]) -> int:
         """Store one value per column; the number under which to remember the piece."""
-        if self.count == _PIECES:
+        if self.count == self.pieces:
             self.index.clear()
-            self.slots = array("Q", bytes(16 * _SLOTS))
+            self.slots = array("Q", [0]) * (_SLOT_WORDS * self.pieces)
             self.count = 0
         number = self.count
         self.count += 1

@@ -85,15 +85,17 @@ def _refuse_known_strangers(head: bytes, path: str) -> None:
 def _sniff_text(lines: list[bytes], path: str) -> Layout:
     perf = arrow = flagged = 0
     texts = []
+    known: dict[bytes, tuple[bool, bool, bool]] = {}
     for line in lines:
         for time in _TIME.finditer(line):
             before = line[: time.start() + 1]
-            head = parse_head(before, perf=False)
-            is_perf = head is None and parse_head(before, perf=True) is not None
-            if head is None and not is_perf:
+            if before not in known:
+                known[before] = _kind_of_head(before)
+            is_arrow, is_flagged, is_perf = known[before]
+            if not is_arrow and not is_perf:
                 continue
-            arrow += head is not None
-            flagged += head is not None and not head.context & Context.UNKNOWN
+            arrow += is_arrow
+            flagged += is_flagged
             perf += is_perf
             texts.append(line[time.end() :])
             break
@@ -106,6 +108,14 @@ def _sniff_text(lines: list[bytes], path: str) -> Layout:
     if any(line.startswith((b"cpus=", b"version =")) for line in lines[:5]):
         return Layout("trace-cmd", profile, f"cpus= header of trace-cmd report; {flags}; {why}")
     return Layout("ftrace", profile, f"comm-pid [cpu] time: event lines, {flags}; {why}")
+
+
+def _kind_of_head(text: bytes) -> tuple[bool, bool, bool]:
+    """Is it what ftrace prints before a time, has it a flags column, or is it perf's?"""
+    head = parse_head(text, perf=False)
+    if head is None:
+        return False, False, parse_head(text, perf=True) is not None
+    return True, not head.context & Context.UNKNOWN, False
 
 
 def _nothing_found(lines: list[bytes], path: str) -> TraceError:

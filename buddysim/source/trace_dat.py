@@ -7,7 +7,7 @@ records where perf wrote them (:mod:`perf_samples`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from buddysim.source.perf_order import RowOrder
 from buddysim.source.perf_samples import SampleScanner
 from buddysim.source.ring_buffer import RingBuffer
 from buddysim.source.ring_layout import ABSENT, EntryLayout, PageLayout, TraceClock
+from buddysim.source.rows_ahead import RowsAhead
 from buddysim.source.sniff import DEFAULT_PROFILE, era_of_release
 from buddysim.source.trace_dat_header import TraceDatHeader, read_trace_dat_header
 from buddysim.source.trace_dat_pages import CpuReader, blocks_of, read_by_time
@@ -48,52 +49,62 @@ class TraceDatTrace:
         era = profile or era_of_release(header.release)
         self.meta = TraceMeta(path, "trace-dat", layout=_told(header), profile=era)
         self.tables = Tables()
-        names = CallerNames(self.tables, caller_by)
+        self._names = CallerNames(self.tables, caller_by)
         self._decoder = PerfDecoder(
-            self.meta, names, header.formats, era or DEFAULT_PROFILE, own_depth=0
+            self.meta, self._names, header.formats, era or DEFAULT_PROFILE, own_depth=0
         )
-        self._scanner = SampleScanner(self._decoder, cpus_break_ties=True)
-        self._order = RowOrder(self._scanner, names, unknown=_UNKNOWN)
         self._clock = _clock(header)
+        self._ahead: RowsAhead | None = None
         kallsyms = header.kallsyms
-        if kallsyms.strip():
+        if kallsyms and not kallsyms.isspace():
             self._decoder.load_symbols = lambda: _symbols(kallsyms)
+
+    def look_ahead(self, visit: Callable[[EventBatch], None]) -> None:
+        """See :class:`LooksAhead`.  Raises TraceError when the file holds no event."""
+        self._ahead = RowsAhead()
+        self._ahead.read(self._rows(), visit)
 
     def batches(self) -> Iterator[EventBatch]:
         """Rows in order of time.  Raises TraceError when the file holds no event."""
-        self._order.named(-1, 0, "<idle>")
+        if self._ahead is not None and self._ahead.is_whole:
+            return self._ahead.take()
+        return self._rows()
+
+    def _rows(self) -> Iterator[EventBatch]:
+        scanner = SampleScanner(self._decoder, cpus_break_ties=True)
+        order = RowOrder(scanner, self._names, unknown=_UNKNOWN)
+        order.named(-1, 0, "<idle>")
         for pid, comm in self._header.comms.items():
-            self._order.named(-1, pid, comm)
-        readers = self._readers()
+            order.named(-1, pid, comm)
+        readers = self._readers(scanner)
         enough = BATCH_EVENTS
         for time in read_by_time(readers):
-            if self._scanner.count >= enough:
+            if scanner.count >= enough:
                 held = min(reader.buffer.oldest_held() for reader in readers)
-                yield from self._order.flush(min(self._clock.ns(time), held) - 1)
-                enough = max(BATCH_EVENTS, 2 * self._scanner.count)
-        yield from self._order.flush()
-        self._count(readers)
-        if not self._order.first:
+                yield from order.flush(min(self._clock.ns(time), held) - 1)
+                enough = max(BATCH_EVENTS, 2 * scanner.count)
+        yield from order.flush()
+        self._count(readers, scanner.skipped)
+        if not order.first:
             raise TraceError("trace.dat without any event", path=self.meta.path)
 
-    def _readers(self) -> list[CpuReader]:
+    def _readers(self, scanner: SampleScanner) -> list[CpuReader]:
         header = self._header
         pages = PageLayout(header.page_bytes, header.commit_bytes, header.data_offset)
         entries = _entries(header)
         return [
             CpuReader(
-                RingBuffer(self._scanner, where.cpu, pages, entries, self._clock),
+                RingBuffer(scanner, where.cpu, pages, entries, self._clock),
                 blocks_of(self._data, where, header, self.meta.path),
             )
             for where in header.cpus
         ]
 
-    def _count(self, readers: list[CpuReader]) -> None:
+    def _count(self, readers: list[CpuReader], skipped: int) -> None:
         """What was lost or left out."""
         meta = self.meta
         meta.truncated = any(reader.is_cut for reader in readers)
-        meta.skipped_lines += self._scanner.skipped
-        meta.skipped_lines += sum(reader.buffer.damaged for reader in readers)
+        meta.skipped_lines = skipped + sum(reader.buffer.damaged for reader in readers)
         lost = sum(reader.buffer.lost for reader in readers)
         meta.lost_events = max(self._header.lost_events, lost)
 

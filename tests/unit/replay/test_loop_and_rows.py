@@ -18,6 +18,7 @@ from buddysim.source.event import EventBatch, EventKind, Tables, TraceMeta
 Row = tuple[int, int, int, int]
 KERNEL = parse_names("GFP_KERNEL", "6.12")
 USER = parse_names("GFP_HIGHUSER_MOVABLE", "6.12")
+ATOMIC = parse_names("GFP_ATOMIC", "6.12")
 SPEC = MachineSpec.from_mem(8 << 20, ncpus=2)
 NEVER = ("caller=nobody,nth=1",)
 """A fault that no request meets: with it the engine carries out every row."""
@@ -33,7 +34,7 @@ class Recording:
     def batches(self) -> Iterator[EventBatch]:
         batch = EventBatch()
         for index, (kind, pfn, order, cpu) in enumerate(self.rows):
-            gfp = USER if pfn & 512 else KERNEL
+            gfp = (USER, KERNEL, ATOMIC)[(pfn >> 3) % 3]
             time_ns = index * 1000
             batch.append(kind, time_ns=time_ns, pfn=pfn, order=order, gfp=gfp, caller=1, cpu=cpu)
         yield batch
@@ -62,6 +63,35 @@ def test_the_loop_gives_the_outcome_of_single_rows(placement: str, found: list[R
     assert fast.zones == slow.zones
     assert _but_pieces(fast.reconciled) == _but_pieces(slow.reconciled)
     assert [each.live_pages for each in fast.callers] == [each.live_pages for each in slow.callers]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(190, 256), st.sampled_from(["3.13", "4.19", "6.1", "6.12"]), st.data())
+def test_the_loop_tries_again_at_the_min_mark_as_single_rows_do(
+    blocks: int, era: str, data: st.DataObject
+) -> None:
+    """The machine is filled with order-3 blocks first, so that the marks decide."""
+    spec = MachineSpec.from_mem(8 << 20, ncpus=2, profile=era)
+    fill = [(int(EventKind.ALLOC), 4096 + 8 * block, 3, 0) for block in range(blocks)]
+    single = st.builds(
+        lambda kind, page, cpu: (int(kind), page, 0, cpu),
+        st.sampled_from([EventKind.ALLOC, EventKind.ALLOC, EventKind.FREE]),
+        st.integers(800, 800 + 600),
+        st.integers(0, 1),
+    )
+    found = fill + data.draw(st.lists(single, min_size=100, max_size=500))
+    config = ReplayConfig(machine_spec=spec)
+    fast = replay(Recording(found), config)
+    slow = replay(Recording(found), replace(config, faults=NEVER))
+    assert fast.digest == slow.digest
+    assert fast.totals == slow.totals
+    assert fast.vmstat == slow.vmstat
+    assert [each.nth_of_caller for each in fast.failures] == [
+        each.nth_of_caller for each in slow.failures
+    ]
+    assert [each.reserve_pages for each in fast.callers] == [
+        each.reserve_pages for each in slow.callers
+    ]
 
 
 def _but_pieces(reconciled: dict[str, int]) -> dict[str, int]:

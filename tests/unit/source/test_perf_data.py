@@ -79,6 +79,41 @@ def test_rounds_are_merged_by_time_and_equal_times_keep_their_order(path: Path) 
     assert rows.pfn.tolist() == [1, 3, 6, 2, 4, 7, 5]
 
 
+def test_many_rounds_of_several_cpus_come_out_in_order_of_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("buddysim.source.perf_samples.FIRST_CAPACITY", 64)
+    chance = random.Random(3)
+    file = PerfFile()
+    written = []
+    for n in range(60):
+        for cpu in range(3):
+            times = sorted(n * 50 + chance.randrange(90) for _ in range(chance.randrange(8)))
+            for time_ns in times:
+                written.append((time_ns, len(written) + 1, cpu))
+                file.alloc(time_ns, len(written), cpu=cpu, tid=7 + cpu)
+        if n % 7 == 3:
+            file.comm(n * 50, 8, f"tool{n}")
+        file.round()
+    trace, rows = read(path, file.content())
+    written.sort(key=lambda row: row[0])
+    assert list(zip(rows.time_ns, rows.pfn, rows.cpu, strict=True)) == written
+    for time_ns, cpu, task in zip(rows.time_ns, rows.cpu, rows.task, strict=True):
+        named = [n for n in range(3, 60, 7) if n * 50 <= time_ns]
+        comm = f"tool{named[-1]}" if named and cpu == 1 else f":{7 + cpu}"
+        assert trace.tables.tasks[task] == f"{comm}-{7 + cpu}"
+
+
+def test_chains_that_begin_alike_are_told_apart(path: Path) -> None:
+    file = PerfFile(chains=True, kallsyms=KALLSYMS)
+    kernel = CHAIN[:4]
+    for n, chain in enumerate((CHAIN, kernel, kernel[:3], CHAIN, (*kernel, kernel[1]), ())):
+        file.alloc(n, n + 1, chain=chain)
+    trace, rows = read(path, file.content())
+    sizes = [len(trace.tables.stacks[stack]) for stack in rows.stack]
+    assert sizes == [3, 3, 2, 3, 4, 0]
+
+
 def test_threads_have_the_name_of_their_time(path: Path) -> None:
     file = PerfFile()
     file.comm(0, 7, "sh")
@@ -214,6 +249,35 @@ def test_symbols_are_found_below_an_address_only() -> None:
     assert table.frame(0xFFFFFFFF91003000) == "0xffffffff91003000"
     assert table.address_of("mm_init") == 0xFFFFFFFF81003000
     assert table.address_of("data") == 0
+
+
+def _plainly(kallsyms: str, address: int) -> str:
+    """The rule itself, line by line."""
+    found = []
+    for line in kallsyms.splitlines():
+        where, kind, name = line.split()[:3]
+        if kind in "tTwW" and int(where, 16) < address:
+            found.append((int(where, 16), name))
+    if not found or address - max(found)[0] > 1 << 20:
+        return f"{address:#x}"
+    return f"{max(found)[1]}+{address - max(found)[0]:#x}"
+
+
+def test_symbols_are_those_of_a_search_through_all_lines() -> None:
+    chance = random.Random(5)
+    base = 0xFFFFFFFF81000000
+    starts = sorted(base + chance.randrange(1 << 16) // 4 * 4 for _ in range(600))
+    starts += [base + (5 << 20), base + (7 << 20)]
+    lines = [f"{at:016x} {chance.choice('tTwWdDr')} name{n % 90}" for n, at in enumerate(starts)]
+    far = [chance.randrange(base + (6 << 20), base + (8 << 20)) for _ in range(300)]
+    lines += [f"{at:016x} {chance.choice('tTd')} of{n}\t[mod]" for n, at in enumerate(far)]
+    text = "\n".join(lines) + "\n"
+    tables = [SymbolTable(text.encode()), SymbolTable(b"odd\n" + text.encode())]
+    asked = [chance.randrange(base - 9, base + (9 << 20)) for _ in range(500)]
+    asked += [at + chance.randrange(3) for at in starts]
+    for table in tables:
+        assert [table.frame(at) for at in asked] == [_plainly(text, at) for at in asked]
+        assert table.address_of("of7") in (0, far[7])
 
 
 def test_format_files_of_the_oracle_kernel_parse(oracle_dir: Path) -> None:

@@ -15,8 +15,9 @@ import pytest
 from buddysim.errors import TraceError
 from buddysim.kernel.context import Context
 from buddysim.report.inspect import inspect_trace
-from buddysim.source.event import EventBatch, EventKind
+from buddysim.source.event import EventBatch, EventKind, LooksAhead
 from buddysim.source.open import open_trace
+from buddysim.source.rows_ahead import RowsAhead
 from buddysim.source.trace_dat import TraceDatTrace
 
 _spec = importlib.util.spec_from_file_location(
@@ -229,6 +230,27 @@ def test_events_of_one_time_come_in_order_of_their_cpus(path: Path) -> None:
     early = [page(6, entry(1, free(3)), entry(0, free(4)), entry(1, free(6)))]
     rows, _ = read(path, TraceDat(cpus=[late, early]).version_7())
     assert rows.pfn.tolist() == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("room", [1 << 20, 100])
+def test_rows_read_ahead_come_again(path: Path, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [page(at, entry(0, alloc(1 + at)), entry(1, free(1 + at))) for at in range(0, 90, 3)]
+    damaged = pages[3].replace(entry(1, free(10)), struct.pack("<I", 1 << 5) * 6)
+    file = TraceDat(
+        cpus=[[*pages[:3], damaged, *pages[4:], page(99, flags=5000)]], kallsyms=KALLSYMS
+    )
+    told, plain = read(path, file.version_7())
+    assert plain.meta.skipped_lines == 1
+    assert plain.meta.truncated
+    trace = open_trace(str(path))
+    assert isinstance(trace, LooksAhead)
+    monkeypatch.setattr(RowsAhead.__init__, "__defaults__", (room,))
+    ahead = EventBatch()
+    trace.look_ahead(lambda batch: ahead.time_ns.extend(batch.time_ns))
+    assert ahead.time_ns == told.time_ns
+    rows = [(row, batch.pfn[row]) for batch in trace.batches() for row in range(len(batch))]
+    assert rows == list(enumerate(told.pfn))
+    assert trace.meta == plain.meta
 
 
 @pytest.mark.parametrize("version", ["6", "zstd"])

@@ -1,0 +1,42 @@
+"""Rows read before their turn, so that a file need not be decoded twice."""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+
+from buddysim.source.event import EventBatch
+
+__all__ = ["RowsAhead"]
+
+_MOST_BYTES = 128 << 20
+_ROW_BYTES = sum(array(code).itemsize for code in EventBatch.typecodes.values())
+
+
+class RowsAhead:
+    """Keeps batches for later as long as they are few enough: memory is bounded."""
+
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+        self._room = most_bytes // _ROW_BYTES
+        self._kept: deque[EventBatch] | None = deque()
+
+    def read(self, batches: Iterable[EventBatch], visit: Callable[[EventBatch], None]) -> None:
+        """Show every batch to ``visit``, and keep it while there is room for all so far."""
+        for batch in batches:
+            visit(batch)
+            self._room -= len(batch)
+            if self._room < 0:
+                self._kept = None
+            elif self._kept is not None:
+                self._kept.append(batch)
+
+    @property
+    def is_whole(self) -> bool:
+        """Is there every row that was read?"""
+        return self._kept is not None
+
+    def take(self) -> Iterator[EventBatch]:
+        """The rows, once; their memory goes with them."""
+        while self._kept:
+            yield self._kept.popleft()
