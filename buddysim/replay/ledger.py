@@ -21,7 +21,6 @@ __all__ = ["NOWHERE", "Ledger", "caller_of", "order_of", "pack", "sim_pfn_of"]
 NOWHERE = (1 << 27) - 1
 """Stands for "no simulated page"; larger than any pfn of a 512 GiB machine."""
 _CALLER_MASK = (1 << 32) - 1
-_MAX_ORDER = 10
 
 
 def pack(sim_pfn: int, caller: int, order: int) -> int:
@@ -93,22 +92,17 @@ class Ledger:
 
     def covering(self, key: int) -> int:
         """Key of the live block that contains page ``key`` (recordings), or -1.  O(10)."""
-        for order in range(_MAX_ORDER + 1):
-            head = key >> order << order
-            entry = self.live.find(head)
-            if entry >= 0 and order_of(entry) >= order:
-                return head
-        return -1
+        return self.live.covering(key)
 
     def is_background(self, sim_pfn: int, order: int) -> bool:
         """Are all pages of this block in use since before the run?"""
         end = sim_pfn + (1 << order)
         if sim_pfn < self.first or end > self.first + len(self.live.owner):
             return False
-        return all(
-            self.owner_of(page) < 0 and not self._machine.is_free(page)
-            for page in range(sim_pfn, end)
-        )
+        for page in range(sim_pfn, end):
+            if self.live.slot_covering(page, self.first) >= 0 or self._machine.is_free(page):
+                return False
+        return True
 
     def next_background(self) -> int:
         """The next page in use since before the run, in address order, or -1 after the last.

@@ -35,6 +35,8 @@ cdef class LiveBlocks:
     cpdef long long key_at(self, long long slot) noexcept
     @cython.locals(order=cython.int, head=cython.longlong, slot=cython.longlong)
     cpdef long slot_covering(self, long long pfn, long long first) except -2
+    @cython.locals(order=cython.int, head=cython.longlong, entry=cython.longlong)
+    cpdef long covering(self, long long key) except -2
     @cython.locals(used=cython.longlong)
     cpdef int note(self, long long what, long long index, long long old) except -2
     @cython.locals(position=cython.longlong, index=cython.longlong, old=cython.longlong)

@@ -153,6 +153,17 @@ class LiveBlocks:
             order += 1
         return _NO_BLOCK
 
+    def covering(self, key: int) -> int:
+        """Key of the block that covers a recorded page ``key``, or -1.  O(orders)."""
+        order = 0
+        while order <= _MAX_ORDER:
+            head = key >> order << order
+            entry = self.find(head)
+            if entry >= 0 and entry & _ORDER_MASK >= order:
+                return head
+            order += 1
+        return _NO_BLOCK
+
     def note(self, what: int, index: int, old: int) -> None:
         """Append one undo record, doubling the log when it is full."""
         used = self.journal_used

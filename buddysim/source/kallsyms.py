@@ -116,7 +116,9 @@ class SymbolTable:
 
 def _modules_at(text: bytes) -> int:
     """Offset of the first line that names a module, or the end."""
-    name = text.find(b"\t[")
+    name = text.find(b"[")
+    while name > 0 and text[name - 1 : name] != b"\t":
+        name = text.find(b"[", name + 1)
     return len(text) if name < 0 else text.rfind(b"\n", 0, name) + 1
 
 

@@ -17,16 +17,18 @@ _ROW_BYTES = sum(array(code).itemsize for code in EventBatch.typecodes.values())
 class RowsAhead:
     """Keeps batches for later as long as they are few enough: memory is bounded."""
 
-    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
-        self._room = most_bytes // _ROW_BYTES
+    def __init__(self, most_bytes: int | None = None) -> None:
+        self._room = (_MOST_BYTES if most_bytes is None else most_bytes) // _ROW_BYTES
         self._kept: deque[EventBatch] | None = deque()
+        self.rows = 0
+        """How many were read."""
 
     def read(self, batches: Iterable[EventBatch], visit: Callable[[EventBatch], None]) -> None:
         """Show every batch to ``visit``, and keep it while there is room for all so far."""
         for batch in batches:
             visit(batch)
-            self._room -= len(batch)
-            if self._room < 0:
+            self.rows += len(batch)
+            if self.rows > self._room:
                 self._kept = None
             elif self._kept is not None:
                 self._kept.append(batch)

@@ -54,6 +54,7 @@ class PerfFile:
     chains: bool = False
     release: str = "6.12.1-test"
     kallsyms: str = ""
+    build_id: str = ""
     records: list[bytes] = field(default_factory=list)
 
     @property
@@ -105,6 +106,18 @@ class PerfFile:
         body = struct.pack("<IIIIQ", tid, parent, tid, parent, time_ns)
         self.records.append(record(7, body + self._id(tid, time_ns)))
 
+    def kernel(self, text_at: int) -> None:
+        """Where the kernel's own code is mapped."""
+        body = struct.pack("<IIQQQ", 2**32 - 1, 0, text_at, 1 << 25, text_at)
+        self.records.append(record(1, body + text("[kernel.kallsyms]_text") + self._id(0, 0)))
+
+    def _build_ids(self) -> bytes:
+        found = b""
+        for build_id, name in (("11" * 20, "[vdso]"), (self.build_id, "[kernel.kallsyms]")):
+            body = struct.pack("<i20s4x", -1, bytes.fromhex(build_id)) + text(name)
+            found += record(67, body)
+        return found
+
     def lost(self, count: int) -> None:
         self.records.append(record(2, struct.pack("<QQ", 1, count) + self._id(0, 0)))
 
@@ -130,9 +143,11 @@ class PerfFile:
         data_at = 104 + len(attr)
         data = b"".join(self.records)
         features = [tracing_data(self.kallsyms), struct.pack("<I", 64) + text(self.release)]
+        if self.build_id:
+            features.insert(1, self._build_ids())
         head = struct.pack("<8sQQ", b"PERFILE2", 104, len(attr))
         head += struct.pack("<6Q", 104, len(attr), data_at, len(data), 0, 0)
-        head += struct.pack("<4Q", 1 << 1 | 1 << 4, 0, 0, 0)
+        head += struct.pack("<4Q", 1 << 1 | bool(self.build_id) << 2 | 1 << 4, 0, 0, 0)
         at = data_at + len(data) + 16 * len(features)
         table = b""
         for feature in features:

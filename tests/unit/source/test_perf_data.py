@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import random
 import shutil
 import subprocess
 import sys
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,12 @@ import pytest
 from buddysim.errors import TraceError
 from buddysim.kernel.context import Context
 from buddysim.report.inspect import inspect_trace
-from buddysim.source.event import EventBatch, EventKind, Trace
+from buddysim.source.event import Counted, EventBatch, EventKind, LooksAhead, Trace
 from buddysim.source.kallsyms import SymbolTable
 from buddysim.source.open import open_trace
 from buddysim.source.perf_data import sample_layout
 from buddysim.source.perf_format import parse_format, parse_tracing_data
+from buddysim.source.rows_ahead import RowsAhead
 
 _spec = importlib.util.spec_from_file_location(
     "perf_file", Path(__file__).with_name("perf_file.py")
@@ -162,6 +165,92 @@ def test_without_symbols_frames_are_addresses_and_callers_commands(path: Path) -
     trace, rows = read(path, file.content())
     assert trace.tables.stacks[rows.stack[0]][1] == "0xffffffff81002020"
     assert trace.tables.callers[rows.caller[0]] == "sh"
+
+
+def _columns(batches: list[EventBatch]) -> dict[str, list[int]]:
+    return {
+        name: [value for batch in batches for value in getattr(batch, name)]
+        for name in EventBatch.columns
+    }
+
+
+@pytest.mark.parametrize("room", [1 << 30, 1000, 0])
+def test_looking_ahead_changes_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    monkeypatch.setattr("buddysim.source.perf_samples.FIRST_CAPACITY", 16)
+    monkeypatch.setattr("buddysim.source.rows_ahead._MOST_BYTES", room)
+    file = PerfFile(chains=True, kallsyms=KALLSYMS)
+    for n in range(100):
+        file.alloc(1000 + n * 10, n + 1, tid=7 + n % 3, chain=CHAIN[: n % 5])
+        file.comm(1000 + n * 10, 7, f"tool{n % 4}")
+        if n % 9 == 0:
+            file.lost(1)
+            file.round()
+    path.write_bytes(file.content())
+    plain = open_trace(str(path))
+    expected = _columns(list(plain.batches()))
+    ahead = open_trace(str(path))
+    assert isinstance(ahead, LooksAhead)
+    assert isinstance(ahead, Counted)
+    assert isinstance(plain, Counted)
+    seen: list[EventBatch] = []
+    ahead.look_ahead(lambda batch: seen.append(copy(batch)))
+    assert _columns(seen) == expected
+    assert (plain.expected_rows(), ahead.expected_rows()) == (0, 100)
+    assert _columns(list(ahead.batches())) == expected
+    assert ahead.tables == plain.tables
+    assert ahead.meta == plain.meta
+
+
+@pytest.mark.parametrize(("room", "whole"), [(10_000, True), (1, False)])
+def test_rows_read_ahead_are_kept_only_while_all_fit(room: int, whole: bool) -> None:
+    batches = [EventBatch(n) for n in range(4)]
+    for batch in batches:
+        batch.append(0, time_ns=batch.first)
+    ahead = RowsAhead(room)
+    seen: list[int] = []
+    ahead.read(iter(batches), lambda batch: seen.append(batch.first))
+    assert seen == [0, 1, 2, 3]
+    assert ahead.is_whole is whole
+    assert [batch.first for batch in ahead.take()] == (seen if whole else [])
+    assert list(ahead.take()) == []
+
+
+def _mapped(build_id: str) -> PerfFile:
+    """A recording of the kernel that runs here, if it has ``KALLSYMS``."""
+    file = PerfFile(chains=True, release=os.uname().release, build_id=build_id)
+    file.kernel(0xFFFFFFFF81000000)
+    file.comm(0, 7, "sh")
+    file.alloc(10, 1, chain=CHAIN)
+    return file
+
+
+def test_symbols_come_from_the_copy_that_perf_keeps(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = path.parent / "kallsyms"
+    running.write_text("0000000000000000 T _text\nffffffff81003000 T moved\t[mod]\n")
+    monkeypatch.setattr("buddysim.source.kallsyms._RUNNING", running)
+    kept = path.parent / ".debug/[kernel.kallsyms]" / ("5a" * 20)
+    kept.mkdir(parents=True)
+    (kept / "kallsyms").write_text(KALLSYMS)
+    monkeypatch.setenv("HOME", str(path.parent))
+    trace, rows = read(path, _mapped("5a" * 20).content())
+    frames = trace.tables.stacks[rows.stack[0]]
+    assert frames == ("alloc_pages_noprof+0x10", "pgd_alloc+0x20", "pgd_alloc+0x1000")
+    trace, rows = read(path, _mapped("5b" * 20).content())
+    assert trace.tables.stacks[rows.stack[0]][0] == "0xffffffff81001010"
+    (kept / "kallsyms").write_text(KALLSYMS.replace("81000000 T _text", "81000040 T _text"))
+    trace, rows = read(path, _mapped("5a" * 20).content())
+    assert trace.tables.stacks[rows.stack[0]][0] == "0xffffffff81001010"
+
+
+def test_functions_of_modules_are_those_of_the_running_kernel() -> None:
+    now = b"ffffffff81003000 T moved\t[mod]\n"
+    table = SymbolTable(KALLSYMS.encode(), lambda: now)
+    assert table.frame(0xFFFFFFFF81003010) == "moved+0x10"
+    assert table.frame(0xFFFFFFFF81001010) == "alloc_pages_noprof+0x10"
 
 
 def test_compressed_records_give_the_same_rows(path: Path) -> None:
