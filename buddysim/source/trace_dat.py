@@ -64,6 +64,10 @@ class TraceDatTrace:
         self._ahead = RowsAhead()
         self._ahead.read(self._rows(), visit)
 
+    def expected_rows(self) -> int:
+        """How many rows there are, known once they were read ahead; else 0."""
+        return 0 if self._ahead is None else self._ahead.rows
+
     def batches(self) -> Iterator[EventBatch]:
         """Rows in order of time.  Raises TraceError when the file holds no event."""
         if self._ahead is not None and self._ahead.is_whole:

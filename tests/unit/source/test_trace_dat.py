@@ -15,9 +15,8 @@ import pytest
 from buddysim.errors import TraceError
 from buddysim.kernel.context import Context
 from buddysim.report.inspect import inspect_trace
-from buddysim.source.event import EventBatch, EventKind, LooksAhead
+from buddysim.source.event import Counted, EventBatch, EventKind, LooksAhead
 from buddysim.source.open import open_trace
-from buddysim.source.rows_ahead import RowsAhead
 from buddysim.source.trace_dat import TraceDatTrace
 
 _spec = importlib.util.spec_from_file_location(
@@ -244,10 +243,13 @@ def test_rows_read_ahead_come_again(path: Path, room: int, monkeypatch: pytest.M
     assert plain.meta.truncated
     trace = open_trace(str(path))
     assert isinstance(trace, LooksAhead)
-    monkeypatch.setattr(RowsAhead.__init__, "__defaults__", (room,))
+    assert isinstance(trace, Counted)
+    assert trace.expected_rows() == 0
+    monkeypatch.setattr("buddysim.source.rows_ahead._MOST_BYTES", room)
     ahead = EventBatch()
     trace.look_ahead(lambda batch: ahead.time_ns.extend(batch.time_ns))
     assert ahead.time_ns == told.time_ns
+    assert trace.expected_rows() == len(told)
     rows = [(row, batch.pfn[row]) for batch in trace.batches() for row in range(len(batch))]
     assert rows == list(enumerate(told.pfn))
     assert trace.meta == plain.meta
