@@ -37,6 +37,7 @@ TO_CYTHONIZE: tuple[str, ...] = (
     "buddysim/source/columns.py",
     "buddysim/source/first_events.py",
     "buddysim/source/perf_samples.py",
+    "buddysim/source/ring_buffer.py",
     "buddysim/source/scanner.py",
 )
 

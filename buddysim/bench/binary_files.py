@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterator
 
 from buddysim.kernel.gfp import encode_mask
+from buddysim.kernel.gfp_table import TRACE_WORDS
 from buddysim.kernel.migratetype import to_printed
 from buddysim.source.event import EventKind, Trace
 
@@ -30,11 +31,18 @@ _ALLOC_FIELDS = """\
 \tfield:unsigned long gfp_flags;\toffset:24;\tsize:8;\tsigned:0;
 \tfield:int migratetype;\toffset:32;\tsize:4;\tsigned:1;
 """
+_FREE_PRINT = '"pfn=0x%lx order=%d", REC->pfn, REC->order'
+_FLAGS = ", ".join(f'{{{mask:#x}UL, "{word}"}}' for mask, word in TRACE_WORDS[_ERA])
+_ALLOC_PRINT = (
+    '"pfn=0x%lx order=%d migratetype=%d gfp_flags=%s", REC->pfn, REC->order, REC->migratetype, '
+    f'(REC->gfp_flags) ? __print_flags(REC->gfp_flags, "|", {_FLAGS}) : "none"'
+)
+"""What a tool prints of an event, and so has to work for: all of it, as of a kernel's own."""
 _FORMATS = tuple(
-    f'name: {name}\nID: {number}\nformat:\n{_COMMON}{more}\nprint fmt: "pfn=0x%lx", REC->pfn\n'
-    for name, number, more in (
-        ("mm_page_alloc", _ALLOC_ID, _ALLOC_FIELDS),
-        ("mm_page_free", _FREE_ID, ""),
+    f"name: {name}\nID: {number}\nformat:\n{_COMMON}{more}\nprint fmt: {told}\n"
+    for name, number, more, told in (
+        ("mm_page_alloc", _ALLOC_ID, _ALLOC_FIELDS, _ALLOC_PRINT),
+        ("mm_page_free", _FREE_ID, "", _FREE_PRINT),
     )
 )
 _HEADER_PAGE = (

@@ -110,10 +110,14 @@ def _recorded(perf: str, times: int, folder: Path) -> Path:
 
 
 def trace_cmd_races(data: Path | None, cycles: int) -> Iterator[Race]:
-    """The report of a trace.dat file against ``trace-cmd report``; the plan if none is given."""
+    """The report of a trace.dat file against ``trace-cmd report``.
+
+    If none is given: of the plan, long enough that not the interpreter's start decides.
+    """
+    name = data.name if data else f"the plan, {cycles} times 66 k events"
     yield Race(
         group="trace.dat",
-        name=f"replay {data.name if data else 'the plan'}, whole process",
+        name=f"replay {name}, whole process",
         unit="s",
         work=1,
         yardstick="trace-cmd report",

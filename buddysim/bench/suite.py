@@ -107,6 +107,7 @@ def _group(name: str, options: BenchOptions) -> Iterator[Race]:
     sizes = (_SMALL, _MIDDLE) if quick else (_SMALL, _MIDDLE, _LARGE)
     events = (300_000 if quick else 1_000_000) // (1 if compiled else 10)
     cycles = (4 if quick else 8) if compiled else 1
+    long = (12 if quick else 16) if compiled else 2
     lengths = (100_000, 1_000_000) if quick or not compiled else (100_000, 1_000_000, 10_000_000)
     by_group: dict[str, Callable[[], Iterator[Race]]] = {
         "core": lambda: core_races(sizes, events),
@@ -121,7 +122,7 @@ def _group(name: str, options: BenchOptions) -> Iterator[Race]:
         "memory": lambda: memory_races((_SMALL, _LARGE), lengths),
         "scaling": lambda: scaling_races(lengths, (_SMALL, _LARGE)),
         "perf.data": lambda: perf_races(options.perf_data, quick=quick),
-        "trace.dat": lambda: trace_cmd_races(options.trace_dat, cycles),
+        "trace.dat": lambda: trace_cmd_races(options.trace_dat, long),
     }
     return by_group[name]()
 

@@ -249,6 +249,20 @@ cdef inline void remember_field(
     remember_hash(slots, salted(salt << 8, hash_piece(data, pos, end)), number)
 
 
+cdef inline u64 read_u64(const unsigned char *data, Py_ssize_t pos) noexcept nogil:
+    cdef u64 value
+    memcpy(&value, data + pos, 8)
+    return value
+
+
+cdef inline Py_ssize_t filler_at(
+    const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
+) noexcept nogil:
+    while pos < end and read_u64(data, pos) + 1 > 1:
+        pos += 8
+    return pos
+
+
 cdef inline Py_ssize_t user_frames(
     const unsigned char *data, Py_ssize_t pos, Py_ssize_t end
 ) noexcept nogil:
@@ -259,28 +273,38 @@ cdef inline Py_ssize_t user_frames(
     return end
 
 
+cdef inline bint is_before(
+    long long[::1] times, unsigned short[::1] ranks, unsigned int one, unsigned int two
+) noexcept:
+    if times[one] != times[two]:
+        return times[one] < times[two]
+    return ranks is not None and ranks[one] < ranks[two]
+
+
 cdef inline Py_ssize_t run_end(
-    long long[::1] times, unsigned int *rows, Py_ssize_t start, Py_ssize_t count
+    long long[::1] times, unsigned short[::1] ranks, unsigned int *rows, Py_ssize_t start,
+    Py_ssize_t count,
 ) noexcept:
     start += 1
-    while start < count and times[rows[start - 1]] <= times[rows[start]]:
+    while start < count and not is_before(times, ranks, rows[start], rows[start - 1]):
         start += 1
     return start
 
 
 cdef inline Py_ssize_t merge_runs(
-    long long[::1] times, unsigned int *source, unsigned int *target, Py_ssize_t count
+    long long[::1] times, unsigned short[::1] ranks, unsigned int *source, unsigned int *target,
+    Py_ssize_t count,
 ) noexcept:
     # One pass: every two neighbouring runs become one.  Returns the runs found.
     cdef Py_ssize_t runs = 0, at = 0, start = 0, one, two, middle, end
     while start < count:
-        middle = run_end(times, source, start, count)
-        end = run_end(times, source, middle, count) if middle < count else middle
+        middle = run_end(times, ranks, source, start, count)
+        end = run_end(times, ranks, source, middle, count) if middle < count else middle
         runs += 2 if middle < count else 1
         one = start
         two = middle
         while one < middle and two < end:
-            if times[source[two]] < times[source[one]]:
+            if is_before(times, ranks, source[two], source[one]):
                 target[at] = source[two]
                 two += 1
             else:
@@ -300,8 +324,8 @@ cdef inline Py_ssize_t merge_runs(
 
 
 cdef inline bint sort_rows(
-    long long[::1] times, Py_ssize_t done, Py_ssize_t count, unsigned int[::1] order,
-    unsigned int[::1] scratch,
+    long long[::1] times, unsigned short[::1] ranks, Py_ssize_t done, Py_ssize_t count,
+    unsigned int[::1] order, unsigned int[::1] scratch,
 ) noexcept:
     cdef Py_ssize_t row, start = done, left, right, at
     cdef unsigned int *one = &order[0] + done
@@ -313,20 +337,20 @@ cdef inline bint sort_rows(
         whole[row] = <unsigned int>row
     if count == done:
         return False
-    if run_end(times, one, 0, count - done) != count - done:
+    if run_end(times, ranks, one, 0, count - done) != count - done:
         moved = True
-        while merge_runs(times, one, two, count - done) > 2:
+        while merge_runs(times, ranks, one, two, count - done) > 2:
             one, two = two, one
         if two != whole + done:
             memcpy(whole + done, two, (count - done) * sizeof(unsigned int))
-    while start > 0 and times[whole[start - 1]] > times[whole[done]]:
+    while start > 0 and is_before(times, ranks, whole[done], whole[start - 1]):
         start -= 1
     if start == done:
         return moved
     memcpy(spare + start, whole + start, (done - start) * sizeof(unsigned int))
     left, right, at = start, done, start
     while left < done:
-        if right < count and times[whole[right]] < times[spare[left]]:
+        if right < count and is_before(times, ranks, whole[right], spare[left]):
             whole[at] = whole[right]
             right += 1
         else:

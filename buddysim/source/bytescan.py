@@ -10,10 +10,13 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_right
+from collections.abc import Callable
+from functools import partial
 
 __all__ = [
     "NO_NUMBER",
     "count_lines",
+    "filler_at",
     "find_byte",
     "find_field",
     "find_key",
@@ -25,6 +28,7 @@ __all__ = [
     "read_i64",
     "read_u16",
     "read_u32",
+    "read_u64",
     "remember_field",
     "remember_piece",
     "same_bytes",
@@ -153,6 +157,19 @@ def read_i64(data: bytes, pos: int) -> int:
     return int.from_bytes(data[pos : pos + 8], "little", signed=True)
 
 
+def read_u64(data: bytes, pos: int) -> int:
+    """Little-endian unsigned 64-bit value at ``pos``."""
+    return int.from_bytes(data[pos : pos + 8], "little")
+
+
+def filler_at(data: bytes, pos: int, end: int) -> int:
+    """Offset of the first of the 64-bit words in [pos, end) that is 0 or all ones, or ``end``."""
+    words = array("q", data[pos:end])
+    if 0 not in words and -1 not in words:
+        return end
+    return pos + 8 * min(words.index(word) for word in (0, -1) if word in words)
+
+
 def user_frames(data: bytes, pos: int, end: int) -> int:
     """Offset of the marker before the user's frames in addresses [pos, end), or ``end``."""
     at = data.find(_USER_MARKER, pos, end)
@@ -162,27 +179,41 @@ def user_frames(data: bytes, pos: int, end: int) -> int:
 
 
 def sort_rows(  # keywords would not inline in the compiled build
-    times: array[int], done: int, count: int, order: array[int], scratch: array[int]
+    times: array[int],
+    ranks: array[int] | None,
+    done: int,
+    count: int,
+    order: array[int],
+    scratch: array[int],
 ) -> bool:
     """Bring rows into stable order of time: ``order[:count]``, of which ``done`` are in order.
 
-    False when the rows from ``done`` on are in order as they stand, behind those before.  Rows
-    mostly are a few sorted runs, one a cpu: merging those is O(rows * log(runs)), and of the rows
-    before only those are touched that are newer than the oldest of the others.
+    Rows of one time come in order of their ``ranks`` (16 bits), if there are any.  False when the
+    rows from ``done`` on are in order as they stand, behind those before.  Rows mostly are a few
+    sorted runs, one a cpu: merging those is O(rows * log(runs)), and of the rows before only those
+    are touched that are newer than the oldest of the others.
     """
-    new = times[done:count].tolist()
-    if new == sorted(new) and (not done or not new or times[order[done - 1]] <= new[0]):
+    new: list[int] = times[done:count].tolist()
+    key: Callable[[int], int] = times.__getitem__
+    if ranks is not None:
+        new = [time << 16 | rank for time, rank in zip(new, ranks[done:count], strict=True)]
+        key = partial(_time_and_rank, times, ranks)
+    if new == sorted(new) and (not done or not new or key(order[done - 1]) <= new[0]):
         order[done:count] = array("I", range(done, count))
         return False
-    first = bisect_right(order, min(new), 0, done, key=times.__getitem__)
+    first = bisect_right(order, min(new), 0, done, key=key)
     rows = [*order[first:done], *range(done, count)]
-    order[first:count] = array("I", sorted(rows, key=times.__getitem__))
+    order[first:count] = array("I", sorted(rows, key=key))
     return True
 
 
 def same_bytes(data: bytes, one: int, two: int, size: int) -> bool:
     """Are ``size`` bytes at two offsets the same?"""
     return data[one : one + size] == data[two : two + size]
+
+
+def _time_and_rank(times: array[int], ranks: array[int], row: int) -> int:
+    return times[row] << 16 | ranks[row]
 
 
 def find_field(  # keywords would not inline in the compiled build

@@ -13,7 +13,7 @@ cdef class SampleScanner:
     cdef public object decoder
     cdef int tid_at, time_at, cpu_at, read_format
     cdef public int fixed_end
-    cdef bint has_chain
+    cdef bint has_chain, cpus_break_ties
     cdef public Py_ssize_t count, capacity, enough, sorted
     cdef public bint shuffled
     cdef public long long skipped
@@ -30,7 +30,7 @@ cdef class SampleScanner:
     cdef long long[::1] tail_aux
     cdef unsigned int[::1] site_caller, stack_index, stack_caller, thread_number
     cdef unsigned char[::1] kind, context
-    cdef unsigned short[::1] cpu
+    cdef unsigned short[::1] cpu, ranks
     cdef signed char[::1] order, migratetype
     cdef unsigned int[::1] gfp, caller, task, stack
     cdef long long[::1] time_ns, pfn, aux
@@ -58,7 +58,7 @@ cdef class SampleScanner:
         Py_ssize_t stop,
     ) except -1
 
-    cdef void _forget_last(self) noexcept
+    cdef int use(self, bytes block) except -1
 
     @cython.locals(
         data="const unsigned char *", end=Py_ssize_t, size=int, kind="unsigned int",
@@ -67,18 +67,23 @@ cdef class SampleScanner:
 
     @cython.locals(
         data="const unsigned char *", at=Py_ssize_t, chain=Py_ssize_t, frames="long long",
-        raw=Py_ssize_t, raw_end=Py_ssize_t, event=int,
+        raw=Py_ssize_t, raw_end=Py_ssize_t, time_ns="long long", cpu=int,
     )
     cdef int _sample(self, Py_ssize_t pos, Py_ssize_t stop) except -1
 
     @cython.locals(data="const unsigned char *", event=int, events=PieceTable)
     cdef int _event(self, Py_ssize_t raw) except -1
 
+    @cython.locals(row=Py_ssize_t, event=int)
+    cdef int add(
+        self, Py_ssize_t raw, Py_ssize_t raw_end, Py_ssize_t tid_at, long long time_ns, int cpu
+    ) except -1
+
     @cython.locals(
         data="const unsigned char *", row=Py_ssize_t, shape=int, caller="unsigned int",
-        number="long long", tail=int, time_ns="long long",
+        number="long long", tail=int,
     )
-    cdef int _fields(self, Py_ssize_t pos, Py_ssize_t raw, Py_ssize_t raw_end, int event) except -1
+    cdef int _fields(self, Py_ssize_t raw, Py_ssize_t raw_end, int event) except -1
 
     @cython.locals(data="const unsigned char *", values=int, each=int, times=int)
     cdef Py_ssize_t _behind_values(self, Py_ssize_t at, Py_ssize_t stop) noexcept
@@ -96,7 +101,7 @@ cdef class SampleScanner:
     cdef unsigned int _site(self, Py_ssize_t at) except? 0xFFFFFFFF
 
     @cython.locals(data="const unsigned char *", row=Py_ssize_t, size=Py_ssize_t)
-    cdef void _chain(self, Py_ssize_t pos, Py_ssize_t end) except *
+    cdef int attach(self, Py_ssize_t pos, Py_ssize_t end) except -1
 
     @cython.locals(data="const unsigned char *", stacks=PieceTable, stack=int)
-    cdef void _other_chain(self, Py_ssize_t pos, Py_ssize_t end) except *
+    cdef int _other_chain(self, Py_ssize_t pos, Py_ssize_t end) except -1

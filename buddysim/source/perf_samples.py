@@ -17,7 +17,14 @@ from buddysim.source.event import EventBatch
 from buddysim.source.event_shape import EVENT_PAGE, EVENT_RARE, EVENT_SLAB
 from buddysim.source.scanner import PieceTable
 
-__all__ = ["FIRST_CAPACITY", "RawEvent", "RecordDecoder", "SampleLayout", "SampleScanner"]
+__all__ = [
+    "FIRST_CAPACITY",
+    "NO_SAMPLES",
+    "RawEvent",
+    "RecordDecoder",
+    "SampleLayout",
+    "SampleScanner",
+]
 
 FIRST_CAPACITY = 1 << 16
 """Rows that fit before :meth:`SampleScanner.grow` is needed."""
@@ -69,6 +76,10 @@ class SampleLayout(NamedTuple):
     has_chain: int
 
 
+NO_SAMPLES = SampleLayout(0, 0, 0, 0, read_format=-1, has_chain=0)
+"""Of a scanner that is given every record by :meth:`SampleScanner.add`."""
+
+
 class RecordDecoder(Protocol):
     """What the scanner asks about bytes that it meets for the first time."""
 
@@ -103,7 +114,13 @@ class RecordDecoder(Protocol):
 class SampleScanner:
     """Collects rows from blocks of perf records."""
 
-    def __init__(self, decoder: RecordDecoder, layout: SampleLayout) -> None:
+    def __init__(
+        self,
+        decoder: RecordDecoder,
+        layout: SampleLayout = NO_SAMPLES,
+        cpus_break_ties: bool = False,
+    ) -> None:
+        """``cpus_break_ties``: rows of one time are sorted by cpu, not left as they came."""
         self.decoder = decoder
         self.tid_at, self.time_at, self.cpu_at, self.fixed_end = layout[:4]
         self.read_format, self.has_chain = layout[4:]
@@ -117,6 +134,7 @@ class SampleScanner:
         """Rows after which :meth:`scan` stops at the end of a round."""
         self.skipped = 0
         self.sorted = 0
+        self.cpus_break_ties = cpus_break_ties
         self.shuffled = False
         """Is ``order_of_time`` of the sorted rows other than the rows' own order?"""
         self._make_tables()
@@ -125,7 +143,7 @@ class SampleScanner:
         }
         self.columns["handle"] = array("i", [-1]) * self.capacity
         self._bind()
-        self._forget_last()
+        self.use(b"")
 
     def _make_tables(self) -> None:
         self.events = PieceTable("BBBqiiiiBB", _FEW)
@@ -158,6 +176,7 @@ class SampleScanner:
         self.task = self.columns["task"]
         self.stack = self.columns["stack"]
         self.aux = self.columns["aux"]
+        self.ranks = self.cpu if self.cpus_break_ties else None
 
     def grow(self) -> None:
         """Twice the capacity."""
@@ -170,7 +189,7 @@ class SampleScanner:
     def sort(self) -> None:
         """Bring all rows into ``order_of_time``; equal times keep the order of the file."""
         if bytescan.sort_rows(
-            self.time_ns, self.sorted, self.count, self.row_order, self.row_scratch
+            self.time_ns, self.ranks, self.sorted, self.count, self.row_order, self.row_scratch
         ):
             self.shuffled = True
         self.sorted = self.count
@@ -206,9 +225,9 @@ class SampleScanner:
             place += 1
         return place
 
-    def _forget_last(self) -> None:
-        """There is no record before the next one."""
-        self.block = self.data = b""
+    def use(self, block: bytes) -> None:
+        """Offsets given from now on are those in ``block``, where no record was read yet."""
+        self.block = self.data = block
         self.last_raw = self.last_tid = self.last_chain = -1
         self.last_event = self.last_size = 0
         self.last_thread = self.last_stack = self.last_caller = 0
@@ -219,8 +238,8 @@ class SampleScanner:
         It stops at a record that is neither a sample nor the end of a round, at one that is not
         whole, when full, and behind the end of a round once there are ``enough`` rows.
         """
-        self._forget_last()
-        self.block = self.data = data = block
+        self.use(block)
+        data = self.data
         end = len(block)
         while pos + 8 <= end and self.count < self.capacity:
             kind = bytescan.read_u32(data, pos)
@@ -260,14 +279,31 @@ class SampleScanner:
         raw_end = raw + bytescan.read_u32(data, at)
         if raw_end > stop or raw_end < raw + 8:
             return 0
+        time_ns = bytescan.read_i64(data, pos + self.time_at)
+        cpu = bytescan.read_u16(data, pos + self.cpu_at)
+        if self.add(raw, raw_end, pos + self.tid_at, time_ns, cpu) == 0:
+            return 0
+        if self.has_chain:
+            self.attach(chain, at)
+        return 1
+
+    def add(self, raw: int, raw_end: int, tid_at: int, time_ns: int, cpu: int) -> int:
+        """One more row, from the tracepoint's own record [raw, raw_end); 0 when it is damaged.
+
+        There must be room for it, and eight bytes in the record.
+        """
         event = self._event(raw)
         if raw + self.event_end[event] > raw_end:
             return 0
-        if self._fields(pos, raw, raw_end, event) == 0:
+        if self._fields(raw, raw_end, event) == 0:
             return 0
-        if self.has_chain:
-            self._chain(chain, at)
-        self.count += 1
+        row = self.count
+        self.time_ns[row] = time_ns
+        self.newest = max(self.newest, time_ns)
+        self.cpu[row] = cpu
+        self.stack[row] = 0
+        self.task[row] = self._thread(tid_at)
+        self.count = row + 1
         return 1
 
     def _event(self, raw: int) -> int:
@@ -284,8 +320,8 @@ class SampleScanner:
         self.last_event = event
         return event
 
-    def _fields(self, pos: int, raw: int, raw_end: int, event: int) -> int:
-        """Fill row ``count`` but for its chain; 0 when a number is impossible."""
+    def _fields(self, raw: int, raw_end: int, event: int) -> int:
+        """Fill row ``count`` with what the record says; 0 when a number is impossible."""
         data = self.data
         row = self.count
         shape = self.event_shape[event]
@@ -316,14 +352,8 @@ class SampleScanner:
             self.aux[row] = self.tail_aux[tail]
         self.kind[row] = self.event_kind[event]
         self.context[row] = self.event_context[event]
-        self.cpu[row] = bytescan.read_u16(data, pos + self.cpu_at)
-        time_ns = bytescan.read_i64(data, pos + self.time_at)
-        self.time_ns[row] = time_ns
-        self.newest = max(self.newest, time_ns)
         self.pfn[row] = number
         self.caller[row] = caller
-        self.stack[row] = 0
-        self.task[row] = self._thread(pos + self.tid_at)
         return 1
 
     def _behind_values(self, at: int, stop: int) -> int:
@@ -380,10 +410,10 @@ class SampleScanner:
             site = sites.add(self.block, at, at + 8, (caller,))
         return self.site_caller[site]
 
-    def _chain(self, pos: int, end: int) -> None:
-        """Give row ``count`` the call chain [pos, end), but for the user's frames."""
+    def attach(self, pos: int, end: int) -> None:
+        """Give the last row the call chain [pos, end), but for the user's frames."""
         data = self.data
-        row = self.count
+        row = self.count - 1
         size = self.last_size
         # Most chains are those of the record before, but for the user's frames.
         if (

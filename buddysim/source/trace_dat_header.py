@@ -291,6 +291,8 @@ class _Reader:
         commit, data = _COMMIT_BYTES.search(text), _DATA_OFFSET.search(text)
         if commit is None or data is None or int(commit[1]) not in (4, 8):
             raise ValueError("header_page without commit or data")
+        if not 8 + int(commit[1]) <= int(data[1]) < self._header.page_bytes:
+            raise ValueError(f"header_page with its data at {int(data[1])}")
         self._header.commit_bytes, self._header.data_offset = int(commit[1]), int(data[1])
 
     def _formats(self, texts: Iterable[bytes]) -> None:

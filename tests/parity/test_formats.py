@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from buddysim.source.open import open_trace
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENT = ("kind", "cpu", "order", "migratetype", "gfp", "time_ns", "pfn", "aux")
+CORPUS = ROOT / "tests" / "corpus"
 PAIRS = [
     ("tracecmd-allkmem", "tracecmd-allkmem-raw"),
     ("tracecmd-stack", "tracecmd-stack-raw"),
@@ -81,8 +83,9 @@ for shared_object, inside in hook.compile_modules(work, work / "build"):
 DIGEST = """
 import sys
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
-from buddysim.source import columns, perf_samples, scanner
-assert all(not module.__file__.endswith(".py") for module in (columns, perf_samples, scanner))
+from buddysim.source import columns, perf_samples, ring_buffer, scanner
+modules = (columns, perf_samples, ring_buffer, scanner)
+assert all(not module.__file__.endswith(".py") for module in modules)
 from test_formats import digest
 for path in sys.argv[3:]:
     print(digest(path))
@@ -128,14 +131,42 @@ def samples(folder: Path) -> list[str]:
     return paths
 
 
+def binary_samples(folder: Path) -> list[str]:
+    """Ring buffer pages, whole and with more and more damage in them."""
+    whole = lzma.decompress((CORPUS / "trace-dat" / "plain.v6.dat.xz").read_bytes())
+    pages_at = whole.index(b"flyrecord") + 8192
+    paths = []
+    for number in range(12):
+        damaged = bytearray(whole)
+        for at in range(pages_at + number * 97, len(whole) if number else 0, 3001 - 200 * number):
+            damaged[at] ^= number * 37 & 0xFF
+        path = folder / f"sample{number}.dat"
+        path.write_bytes(damaged)
+        paths.append(str(path))
+    return [*paths, str(CORPUS / "trace-dat" / "stacks.v7.dat")]
+
+
+def compiled_digests(tree: Path, folder: Path, paths: list[str]) -> list[str]:
+    command = [sys.executable, "-c", DIGEST, str(tree), str(Path(__file__).parent)]
+    told = subprocess.run(
+        [*command, *paths], check=True, capture_output=True, text=True, cwd=folder
+    )
+    return told.stdout.split()
+
+
 @pytest.mark.slow
 def test_compiled_and_interpreted_readers_give_the_same_rows(
     compiled_tree: Path, tmp_path: Path, oracle_dir: Path
 ) -> None:
     paths = [str(oracle_dir / name) for name in RECORDINGS] + samples(tmp_path)
-    command = [sys.executable, "-c", DIGEST, str(compiled_tree), str(Path(__file__).parent)]
-    told = subprocess.run(
-        [*command, *paths], check=True, capture_output=True, text=True, cwd=tmp_path
-    )
-    compiled = told.stdout.split()
-    assert [digest(path) for path in paths] == compiled
+    assert [digest(path) for path in paths] == compiled_digests(compiled_tree, tmp_path, paths)
+
+
+@pytest.mark.slow
+def test_compiled_and_interpreted_readers_give_the_same_rows_of_ring_buffers(
+    compiled_tree: Path, tmp_path: Path
+) -> None:
+    paths = binary_samples(tmp_path)
+    digests = [digest(path) for path in paths]
+    assert digests == compiled_digests(compiled_tree, tmp_path, paths)
+    assert len(set(digests)) == len(paths)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,17 @@ def test_a_format_tells_the_same(
         assert getattr(rows, name) == getattr(plan[1], name), name
     has_comments = suffix.startswith(".txt")
     assert made.lines == (plan[0].lines if has_comments else len(rows))
+
+
+@pytest.mark.skipif(shutil.which("trace-cmd") is None, reason="needs trace-cmd")
+def test_trace_cmd_prints_the_same(tmp_path: Path) -> None:
+    made = sample(tmp_path, "plan.dat", 1).path
+    told = tmp_path / "told.txt"
+    with told.open("wb") as out:
+        subprocess.run(["trace-cmd", "report", "-t", "-i", str(made)], stdout=out, check=True)
+    one, two = read(made)[0], read(told)[0]
+    for name in (*COLUMNS, "time_ns", "cpu"):
+        assert getattr(one, name) == getattr(two, name), name
 
 
 def test_each_event_has_its_call_chain(plan: tuple[Sample, EventBatch], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from array import array
 
 import pytest
@@ -84,3 +85,14 @@ def test_remembered_pieces_are_found_again() -> None:
     bytescan.remember_piece(index, slots, b"..piece..", 2, 7, 5)
     assert bytescan.find_piece(index, slots, b"piece", 0, 5) == 5
     assert bytescan.find_piece(index, slots, b"piece", 0, 4) == -1
+
+
+def test_words_that_fill_up_a_call_chain_are_found() -> None:
+    words = struct.pack("<4Q", 5, 2**64 - 1, 0, 2**63)
+    data = b"..." + words
+    assert [bytescan.read_u64(data, 3 + 8 * n) for n in range(4)] == [5, 2**64 - 1, 0, 2**63]
+    assert bytescan.filler_at(data, 3, len(data)) == 11
+    assert bytescan.filler_at(data, 19, len(data)) == 19
+    assert bytescan.filler_at(data, 27, len(data)) == len(data)
+    assert bytescan.filler_at(data, 3, 11) == 11
+    assert bytescan.filler_at(data, 3, 3) == 3

@@ -15,7 +15,7 @@ import pytest
 from buddysim.errors import TraceError
 from buddysim.kernel.context import Context
 from buddysim.report.inspect import inspect_trace
-from buddysim.source.event import EventBatch, EventKind
+from buddysim.source.event import Counted, EventBatch, EventKind, LooksAhead
 from buddysim.source.open import open_trace
 from buddysim.source.trace_dat import TraceDatTrace
 
@@ -147,12 +147,22 @@ def test_times_are_extended_stamped_and_shifted(path: Path) -> None:
     assert rows.time_ns.tolist() == [103 - 50 + 2000]
 
 
-def test_cycles_become_nanoseconds(path: Path) -> None:
-    options = [(4, b"local [x86-tsc] mono\n\0"), (14, struct.pack("<IIQ", 3, 1, 1000))]
-    rows, trace = read(
-        path, TraceDat([[page(10, entry(2, alloc(1)))]], options=options).version_6()
-    )
-    assert rows.time_ns.tolist() == [12 * 3 // 2 + 1000]
+@pytest.mark.parametrize(
+    ("multiplier", "shift", "time_ns"),
+    [
+        (3, 1, 15_000_000_018),
+        (1398101, 22, 3_333_332_542),  # 3 GHz
+        (1 << 31, 32, 5_000_000_006),
+        (4_000_000_000, 40, 36_379_788),
+        (1, 63 + 64, 0),  # no more than 6 bits of the shift count
+    ],
+)
+def test_cycles_become_nanoseconds(path: Path, multiplier: int, shift: int, time_ns: int) -> None:
+    told = struct.pack("<IIQ", multiplier, shift, 1000)
+    options = [(4, b"local [x86-tsc] mono\n\0"), (14, told)]
+    pages = [page(10_000_000_010, entry(2, alloc(1)))]
+    rows, trace = read(path, TraceDat([pages], options=options).version_6())
+    assert rows.time_ns.tolist() == [time_ns + 1000]
     assert "clock x86-tsc" in trace.meta.layout
 
 
@@ -212,6 +222,37 @@ def test_many_pages_come_in_batches_and_in_order(path: Path) -> None:
     rows, _ = read(path, TraceDat(cpus=[pages(0), pages(1)]).version_7())
     assert rows.time_ns.tolist() == list(range(300_000))
     assert rows.cpu.tolist() == [0, 1] * 150_000
+
+
+def test_events_of_one_time_come_in_order_of_their_cpus(path: Path) -> None:
+    late = [page(7, entry(0, free(1)), entry(0, free(2)), entry(1, free(5)))]
+    early = [page(6, entry(1, free(3)), entry(0, free(4)), entry(1, free(6)))]
+    rows, _ = read(path, TraceDat(cpus=[late, early]).version_7())
+    assert rows.pfn.tolist() == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("room", [1 << 20, 100])
+def test_rows_read_ahead_come_again(path: Path, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [page(at, entry(0, alloc(1 + at)), entry(1, free(1 + at))) for at in range(0, 90, 3)]
+    damaged = pages[3].replace(entry(1, free(10)), struct.pack("<I", 1 << 5) * 6)
+    file = TraceDat(
+        cpus=[[*pages[:3], damaged, *pages[4:], page(99, flags=5000)]], kallsyms=KALLSYMS
+    )
+    told, plain = read(path, file.version_7())
+    assert plain.meta.skipped_lines == 1
+    assert plain.meta.truncated
+    trace = open_trace(str(path))
+    assert isinstance(trace, LooksAhead)
+    assert isinstance(trace, Counted)
+    assert trace.expected_rows() == 0
+    monkeypatch.setattr("buddysim.source.rows_ahead._MOST_BYTES", room)
+    ahead = EventBatch()
+    trace.look_ahead(lambda batch: ahead.time_ns.extend(batch.time_ns))
+    assert ahead.time_ns == told.time_ns
+    assert trace.expected_rows() == len(told)
+    rows = [(row, batch.pfn[row]) for batch in trace.batches() for row in range(len(batch))]
+    assert rows == list(enumerate(told.pfn))
+    assert trace.meta == plain.meta
 
 
 @pytest.mark.parametrize("version", ["6", "zstd"])
