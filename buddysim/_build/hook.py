@@ -39,6 +39,7 @@ TO_CYTHONIZE: tuple[str, ...] = (
     "buddysim/source/perf_samples.py",
     "buddysim/source/ring_buffer.py",
     "buddysim/source/scanner.py",
+    "buddysim/source/slab_pages.py",
 )
 
 COMPILER_DIRECTIVES = {
