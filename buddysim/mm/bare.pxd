@@ -20,7 +20,6 @@ cdef enum:
     FLAGS = 7
     FREE_DIFF = 8
     CMA_DIFF = 9
-    FIRST_LIST = 10
     CPU_WORDS = 16
 
 

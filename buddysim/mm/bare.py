@@ -16,7 +16,6 @@ __all__ = [
     "CMA_DIFF",
     "COUNT",
     "CPU_WORDS",
-    "FIRST_LIST",
     "FLAGS",
     "FREE_COUNT",
     "FREE_DIFF",
@@ -62,8 +61,6 @@ ALLOC_FACTOR = 6
 FLAGS = 7
 FREE_DIFF = 8
 CMA_DIFF = 9
-FIRST_LIST = 10
-"""Sentinel of the first of a cpu's pcp lists; the others follow."""
 CPU_WORDS = 16
 """Words of one cpu in ``FreeArea.per_cpu``, one cache line; the names above are places in it."""
 

@@ -13,7 +13,7 @@ cdef class FreeArea(CpuWords):
     cdef public int stat_threshold, cpu, merge_rule
     cdef public long long free, free_cma, free_highatomic
     cdef public bint tail_rule
-    cdef public int pcp_rule, pcp_max_order, plain_order, plain_page
+    cdef public int pcp_rule, pcp_max_order, pcp_base, plain_order, plain_page
     cdef public bint has_cma, pcp_spares_cma
     cdef public bint pcp_thp, reclaim_active, below_high
     cdef public long long pgfree, drain_count

@@ -76,9 +76,7 @@ class FreeArea(CpuWords):
         self.free_highatomic = 0
         self.tail_rule = True
         self.merge_rule = _MERGE_RETAG
-        for cpu in range(nr_cpus):
-            first = self.size + NR_LISTS + cpu * PCP_LISTS
-            self.words[cpu][bare.FIRST_LIST] = first
+        self.pcp_base = self.size + NR_LISTS
         self.has_cma = False
         self.pcp_spares_cma = False
         """4.19..6.11: with CMA, movable requests that may not use it bypass the pcp lists."""
@@ -322,7 +320,7 @@ class FreeArea(CpuWords):
 
     def pcp_head(self, cpu: int, pindex: int) -> int:
         """Sentinel of one pcp list of one cpu."""
-        return self.words[cpu][bare.FIRST_LIST] + pindex
+        return self.pcp_base + cpu * bare.PCP_LISTS + pindex
 
     def pcp_list(self, cpu: int, pindex: int) -> int:
         """Sentinel of one pcp list, for whoever looks at or loads the lists."""
@@ -340,7 +338,7 @@ class FreeArea(CpuWords):
         if order <= self.plain_order:
             link = self.link
             words = self.words[cpu]
-            head = words[bare.FIRST_LIST] + order * 3 + migratetype
+            head = self.pcp_base + cpu * bare.PCP_LISTS + order * 3 + migratetype
             index = link[2 * head]
             if index != head:
                 after = link[2 * index]
@@ -395,7 +393,7 @@ class FreeArea(CpuWords):
         self.is_movable[index] = 0
         link = self.link
         words = self.words[cpu]
-        head = words[bare.FIRST_LIST] + migratetype
+        head = self.pcp_base + cpu * bare.PCP_LISTS + migratetype
         after = link[2 * head]
         link[2 * head] = index
         link[2 * index] = after
