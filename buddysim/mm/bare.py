@@ -9,6 +9,7 @@ elements are written; an interpreted one gets the array itself, or views of its 
 from __future__ import annotations
 
 from array import array
+from typing import TypeVar
 
 __all__ = [
     "ALLOC_FACTOR",
@@ -35,6 +36,8 @@ __all__ = [
     "ints",
     "lines",
 ]
+
+_Chars = TypeVar("_Chars", "array[int]", "memoryview[int]")
 
 MAX_ORDER = 10
 NR_TYPES = 6
@@ -76,6 +79,6 @@ def ints(view: memoryview[int]) -> memoryview[int]:
     return view
 
 
-def chars(view: array[int]) -> array[int]:
-    """The elements of an array of signed C chars that is never replaced nor resized."""
+def chars(view: _Chars) -> _Chars:
+    """The elements of signed C chars that are never replaced nor resized."""
     return view

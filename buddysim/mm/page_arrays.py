@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import mmap
 from array import array
+from typing import Literal
 
 from buddysim.mm import bare
 
@@ -22,6 +23,7 @@ __all__ = [
     "PCP_HEAD",
     "PCP_LISTS",
     "PageArrays",
+    "zeroed",
 ]
 
 MAX_ORDER = bare.MAX_ORDER
@@ -46,10 +48,14 @@ _MAX_ORDER = MAX_ORDER
 _PCP_HEAD = PCP_HEAD
 
 
-def _zeroed_ints(count: int) -> memoryview[int]:
-    """Zeros that take memory only where they are written, and are copied when a process forks."""
+def zeroed(typecode: Literal["b", "i"], count: int) -> memoryview[int]:
+    """``count`` > 0 zeros.
+
+    They take memory only where they are written, and are a process's own after a fork.
+    """
     private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-    return memoryview(mmap.mmap(-1, 4 * count, flags=private)).cast("i")
+    memory = mmap.mmap(-1, array(typecode).itemsize * count, flags=private)
+    return memoryview(memory).cast(typecode)
 
 
 class PageArrays:
@@ -65,13 +71,13 @@ class PageArrays:
         self.nr_cpus = nr_cpus
         nr_heads = NR_LISTS + nr_cpus * PCP_LISTS
         nr_links = self.size + nr_heads
-        links = _zeroed_ints(2 * nr_links)
+        links = zeroed("i", 2 * nr_links)
         self.links = links
         self.next = memoryview(links)[0::2]
         self.prev = memoryview(links)[1::2]
         self.order_of = array("b", [NOT_HEAD]) * self.size
-        self.type_of = array("b", [0]) * self.size
-        self.movable = array("b", [0]) * self.size
+        self.type_of = zeroed("b", self.size)
+        self.movable = zeroed("b", self.size)
         self.pageblock = array("b", b"\x01" * (self.size >> pageblock_order))
         self.type_stored = False
         self.journaling = False

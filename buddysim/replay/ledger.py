@@ -104,7 +104,7 @@ class Ledger:
 
         One pass in all: such pages only become fewer.  O(blocks) over the whole run.
         """
-        end = self.first + len(self.live.owner)
+        end = self.first + len(self.live.owners)
         while self.cursor < end:
             known = self._known_pages(self.cursor)
             if not known:
@@ -129,7 +129,7 @@ class Ledger:
 
     def migrated(self, old_pfn: int, new_pfn: int) -> None:
         """Compaction moved an order-0 page (``mm.protocols.MigrationObserver``)."""
-        slot = self.live.owner[old_pfn - self.first]
+        slot = self.live.owner(old_pfn - self.first)
         self.live.set_owner(old_pfn - self.first, NO_BLOCK)
         self.live.set_owner(new_pfn - self.first, slot)
         if slot >= 0:

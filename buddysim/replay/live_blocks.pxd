@@ -10,7 +10,7 @@ cdef class LiveBlocks:
     cdef public dict far
     cdef public long long[::1] entries
     cdef public long long[::1] bases
-    cdef public int[::1] owner
+    cdef public int[::1] owners
     cdef public long long count, nr_chunks, journal_used
     cdef public bint journaling
     cdef public long long[::1] journal
@@ -24,6 +24,7 @@ cdef class LiveBlocks:
     cpdef long put(self, long long key, long long entry) except -2
     @cython.locals(before=cython.longlong)
     cpdef int set_entry(self, long long slot, long long entry) except -2
+    cpdef int owner(self, long long page) except -2
     cpdef int set_owner(self, long long page, int slot) except -2
     cpdef int begin(self, long long slot, long long key, long long entry, long long page) except -2
     cpdef int end(self, long long slot, long long page) except -2

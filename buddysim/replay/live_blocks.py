@@ -2,7 +2,7 @@
 
 A key (a recorded pfn, or a script's running number) finds its entry through two levels: chunks of
 512 neighbouring keys, allocated when first written.  An entry is one packed integer, see
-``ledger.py``.  ``owner`` is the way back, from the first simulated page of a block to its entry's
+``ledger.py``.  ``owners`` is the way back, from the first simulated page of a block to its entry's
 slot.  Hot and compiled; see the sibling ``.pxd``.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+
+from buddysim.mm.page_arrays import zeroed
 
 __all__ = ["NO_BLOCK", "LiveBlocks"]
 
@@ -43,7 +45,8 @@ class LiveBlocks:
         self.nr_chunks = 0
         self.far: dict[int, int] = {}
         """Chunks of keys that ``root`` does not reach: none but in damaged recordings."""
-        self.owner = array("i", [_NO_BLOCK]) * nr_pages
+        self.owners = zeroed("i", nr_pages)
+        """By simulated page: 1 + the slot of the block that starts there; 0: none."""
         self.count = 0
         self.journaling = False
         self.journal = array("q")
@@ -86,8 +89,12 @@ class LiveBlocks:
     def set_owner(self, page: int, slot: int) -> None:
         """Say which entry the block that starts at a page belongs to (-1: to none), journalled."""
         if self.journaling:
-            self.note(_OWNER, page, self.owner[page])
-        self.owner[page] = slot
+            self.note(_OWNER, page, self.owners[page])
+        self.owners[page] = slot + 1
+
+    def owner(self, page: int) -> int:
+        """Slot of the entry of the block that starts at a page, or -1."""
+        return self.owners[page] - 1
 
     def begin(self, slot: int, key: int, entry: int, page: int) -> None:
         """A block came to life at a simulated page.  ``slot``: as :meth:`slot_of` its key."""
@@ -147,7 +154,7 @@ class LiveBlocks:
         order = 0
         while order <= _MAX_ORDER:
             head = pfn >> order << order
-            slot = self.owner[head - first] if head >= first else _NO_BLOCK
+            slot = self.owners[head - first] - 1 if head >= first else _NO_BLOCK
             if slot >= 0 and head + (1 << (self.entries[slot] & _ORDER_MASK)) > pfn:
                 return slot
             order += 1
@@ -184,7 +191,7 @@ class LiveBlocks:
             index = self.journal[position + 1]
             old = self.journal[position + 2]
             if self.journal[position] == _OWNER:
-                self.owner[index] = old
+                self.owners[index] = old
             else:
                 self.count += (old >= 0) - (self.entries[index] >= 0)
                 self.entries[index] = old

@@ -206,7 +206,7 @@ def is_background(
     ``first``: the machine's first pfn.  O(pages of the block).
     """
     end = pfn + (1 << order)
-    if pfn < first or end > first + len(live.owner):
+    if pfn < first or end > first + len(live.owners):
         return False
     while pfn < end:
         if live.slot_covering(pfn, first) >= 0 or allocator.is_free(pfn):

@@ -58,7 +58,7 @@ class LiveBlocksMachine(RuleBasedStateMachine):
         assert sorted(self.table.values()) == sorted(self.entries.values())
         assert len(self.table) == len(self.entries)
         for page in range(_PAGES):
-            slot = self.table.owner[page]
+            slot = self.table.owner(page)
             assert (self.table.key_at(slot) if slot >= 0 else None) == self.owners.get(page)
 
 
