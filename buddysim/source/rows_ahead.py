@@ -11,6 +11,9 @@ from buddysim.source.event import EventBatch
 __all__ = ["RowsAhead"]
 
 _MOST_BYTES = 128 << 20
+_OFTEN_THE_SAME = ("handle", "line", "aux")
+"""Columns of recordings that mostly hold one number: kept as that number."""
+_NOTHING = array("b")
 _ROW_BYTES = sum(array(code).itemsize for code in EventBatch.typecodes.values())
 
 
@@ -19,7 +22,7 @@ class RowsAhead:
 
     def __init__(self, most_bytes: int | None = None) -> None:
         self._room = (_MOST_BYTES if most_bytes is None else most_bytes) // _ROW_BYTES
-        self._kept: deque[EventBatch] | None = deque()
+        self._kept: deque[_Kept] | None = deque()
         self.rows = 0
         """How many were read."""
 
@@ -31,7 +34,7 @@ class RowsAhead:
             if self.rows > self._room:
                 self._kept = None
             elif self._kept is not None:
-                self._kept.append(batch)
+                self._kept.append(_Kept(batch))
 
     @property
     def is_whole(self) -> bool:
@@ -41,4 +44,23 @@ class RowsAhead:
     def take(self) -> Iterator[EventBatch]:
         """The rows, once; their memory goes with them."""
         while self._kept:
-            yield self._kept.popleft()
+            yield self._kept.popleft().whole()
+
+
+class _Kept:
+    """A batch without the columns that hold one number only."""
+
+    def __init__(self, batch: EventBatch) -> None:
+        self._batch = batch
+        self._same: dict[str, array[int]] = {}
+        for name in _OFTEN_THE_SAME if len(batch) else ():
+            column = getattr(batch, name)
+            if column[:-1].tobytes() == column[1:].tobytes():
+                self._same[name] = column[:1]
+                setattr(batch, name, _NOTHING)
+
+    def whole(self) -> EventBatch:
+        """The batch as it was."""
+        for name, number in self._same.items():
+            setattr(self._batch, name, number * len(self._batch))
+        return self._batch
