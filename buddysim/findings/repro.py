@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 from buddysim.replay.outcome import RunResult
-from buddysim.replay.story import Episode
+
+if TYPE_CHECKING:
+    from buddysim.replay.story import Episode
 
 __all__ = ["command", "command_for_episode"]
 

@@ -6,10 +6,14 @@ for ever (BS203), never tried smaller (BS205), hidden by NOWARN (BS302), else lo
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from buddysim.findings.request import is_speculative
 from buddysim.kernel.gfp_table import Gfp
 from buddysim.replay.outcome import RunResult
-from buddysim.replay.story import Episode
+
+if TYPE_CHECKING:
+    from buddysim.replay.story import Episode
 
 __all__ = [
     "is_by_design",

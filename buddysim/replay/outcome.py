@@ -7,7 +7,7 @@ from functools import cached_property
 
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.looks import Looks, Occupancy, Sample
-from buddysim.replay.story import StoryFacts
+from buddysim.replay.story_facts import StoryFacts
 from buddysim.source.event import TraceMeta
 from buddysim.warn.counters import FailureCount
 

@@ -1,14 +1,15 @@
 """What callers with a plan did after a failure: facts that rules judge, in order of time.
 
-Filled in by the engine for hand-written traces and by the scheduler for Python callers.  Facts
-name states and deeds, never a finding's code: judging is the rules' work.
+Filled in by the engine for hand-written traces and by the scheduler for Python callers, and kept
+in :class:`~buddysim.replay.story_facts.StoryFacts`.  Facts name states and deeds, never a finding's
+code: judging is the rules' work.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["Episode", "Misuse", "SectionBreach", "StoryFacts", "TransactionFact", "Violation"]
+__all__ = ["Episode", "Misuse", "SectionBreach", "TransactionFact", "Violation"]
 
 
 @dataclass(slots=True)
@@ -135,20 +136,3 @@ class SectionBreach:
     section_event: int
     section_line: int
     section_time_ns: int
-
-
-@dataclass(slots=True)
-class StoryFacts:
-    """All of it.  ``is_story`` is False for recordings."""
-
-    is_story: bool = False
-    episodes: list[Episode] = field(default_factory=list)
-    misuses: list[Misuse] = field(default_factory=list)
-    transactions: list[TransactionFact] = field(default_factory=list)
-    violations: list[Violation] = field(default_factory=list)
-    breaches: list[SectionBreach] = field(default_factory=list)
-    fallback_callers: tuple[str, ...] = ()
-    """Callers whose declared actions contain a smaller or scattered attempt."""
-    open_transactions: int = 0
-    skipped_operations: int = 0
-    """Operations not carried out because their handle was dropped or their work had ended."""

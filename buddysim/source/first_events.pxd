@@ -12,7 +12,7 @@ cdef class FirstEvents:
 
     @cython.locals(
         pages="unsigned char[::1]", room=Py_ssize_t, at=Py_ssize_t, kind=int, order=int,
-        pfn="long long",
+        pfn="long long", highest_cpu=int, found=Py_ssize_t,
     )
     cpdef Py_ssize_t _note(
         self,

@@ -56,8 +56,10 @@ class FirstEvents:
         """Look at rows from ``row``; the first whose page has no byte yet, or ``rows``."""
         pages = self.pages
         room = len(pages)
+        highest_cpu = self.highest_cpu
+        found = rows
         for at in range(row, rows):
-            self.highest_cpu = max(self.highest_cpu, cpus[at])
+            highest_cpu = max(highest_cpu, cpus[at])
             kind = kinds[at]
             pfn = pfns[at]
             order = orders[at]
@@ -66,11 +68,13 @@ class FirstEvents:
             if not 0 <= order <= _LARGEST_ORDER:
                 continue
             if pfn >= room:
-                return at
+                found = at
+                break
             if not pages[pfn]:
                 pages[pfn] = _SEEN | order << 1 | kind
                 self.highest_pfn = max(self.highest_pfn, pfn)
-        return rows
+        self.highest_cpu = highest_cpu
+        return found
 
     def freed(self) -> list[tuple[int, int]]:
         """(pfn, order), ascending, of the blocks whose first event is their free."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from buddysim.findings.finding import Evidence, Finding, Severity
 from buddysim.findings.repro import command_for_episode
 from buddysim.findings.request import describe
 from buddysim.findings.rule import Rule
 from buddysim.replay.outcome import RunResult
-from buddysim.replay.story import Misuse
+
+if TYPE_CHECKING:
+    from buddysim.replay.story import Misuse
 
 __all__ = ["RULE"]
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from buddysim.findings.finding import Evidence, Finding, Severity
 from buddysim.findings.repro import command, command_for_episode
 from buddysim.findings.request import describe
 from buddysim.findings.rule import Rule, evidence_of
 from buddysim.replay.outcome import CallerStats, RunResult
-from buddysim.replay.story import Episode
+
+if TYPE_CHECKING:
+    from buddysim.replay.story import Episode
 
 __all__ = ["RULE", "STORM_LENGTH"]
 

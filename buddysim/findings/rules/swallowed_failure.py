@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from buddysim.findings.finding import Evidence, Finding, Severity
 from buddysim.findings.repro import command_for_episode
@@ -10,7 +11,9 @@ from buddysim.findings.request import describe
 from buddysim.findings.rule import Rule
 from buddysim.findings.unhandled import is_swallowed
 from buddysim.replay.outcome import RunResult
-from buddysim.replay.story import Episode
+
+if TYPE_CHECKING:
+    from buddysim.replay.story import Episode
 
 __all__ = ["RULE"]
 

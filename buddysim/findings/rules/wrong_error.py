@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from buddysim.findings.finding import Evidence, Finding, Severity
 from buddysim.findings.repro import command, command_for_episode
 from buddysim.findings.rule import Rule
 from buddysim.replay.outcome import RunResult
-from buddysim.replay.story import Episode, TransactionFact
+
+if TYPE_CHECKING:
+    from buddysim.replay.story import Episode, TransactionFact
 
 __all__ = ["RULE"]
 
