@@ -12,6 +12,8 @@ A failed *allocation* is a value, never an exception: it is the subject of this 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 __all__ = [
     "BuddysimError",
     "ConfigError",
@@ -19,7 +21,24 @@ __all__ = [
     "InputError",
     "TraceError",
     "ValidationError",
+    "did_you_mean",
+    "nearest_word",
 ]
+
+
+def nearest_word(word: str, known: Iterable[str]) -> str:
+    """Of ``known`` the word most like a misspelt one; empty when there is nothing to compare."""
+    # Importing it takes longer than most commands have to do.
+    import difflib
+
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.0)
+    return close[0] if close else ""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``did you mean X?`` with the :func:`nearest_word`; empty for an empty word or without one."""
+    near = nearest_word(word, known)
+    return f"did you mean {near}?" if near and word else ""
 
 
 class BuddysimError(Exception):

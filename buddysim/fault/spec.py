@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from buddysim.errors import FaultSpecError
+from buddysim.errors import FaultSpecError, nearest_word
 
 __all__ = ["FaultSpec", "parse_fault_spec"]
 
@@ -95,7 +95,7 @@ def parse_fault_spec(text: str) -> FaultSpec:
             f"--fault {text!r}: unknown capability {head!r}",
             column=1,
             expected="fail_page_alloc:..., failslab:..., nth:N, from:N, event:N or caller=GLOB,...",
-            hint=f"did you mean {_nearest(head, known)}?",
+            hint=f"did you mean {nearest_word(head, known)}?",
         )
     return _attribute_spec(text.strip(), head, rest if colon else "")
 
@@ -109,7 +109,7 @@ def _attribute_spec(text: str, kind: str, rest: str) -> FaultSpec:
                 f"--fault {text!r}: unknown attribute {key!r}",
                 column=column,
                 expected=", ".join(keys),
-                hint=f"did you mean {_nearest(key, tuple(keys))}?",
+                hint=f"did you mean {nearest_word(key, tuple(keys))}?",
             )
         field, how, smallest, largest = keys[key]
         at = column + len(key) + 1
@@ -143,7 +143,7 @@ def _caller_spec(text: str) -> FaultSpec:
                 f"--fault {text!r}: unknown key {key!r}",
                 column=column,
                 expected="caller=GLOB with nth=N, from=N or event=N",
-                hint=f"did you mean {_nearest(key, ('caller', *_POSITIONS))}?",
+                hint=f"did you mean {nearest_word(key, ('caller', *_POSITIONS))}?",
             )
     if not kind:
         raise FaultSpecError(
@@ -181,9 +181,3 @@ def _boolean(value: str, key: str, column: int) -> bool:
     if value not in _BOOLS:
         raise FaultSpecError(f"{key} {value!r}", column=column, expected="Y or N")
     return _BOOLS[value]
-
-
-def _nearest(word: str, known: tuple[str, ...]) -> str:
-    import difflib
-
-    return difflib.get_close_matches(word, known, n=1, cutoff=0.0)[0]

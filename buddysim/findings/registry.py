@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from buddysim.errors import ConfigError
+from buddysim.errors import ConfigError, nearest_word
 from buddysim.findings.finding import Finding
 from buddysim.findings.rule import Rule
 from buddysim.findings.rules import (
@@ -79,11 +79,10 @@ def rule_of(word: str) -> Rule:
         if word.upper() == rule.code or word.lower() == rule.name:
             return rule
     known = [rule.code for rule in RULES] + [rule.name for rule in RULES]
-    import difflib
-
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
     raise ConfigError(
-        f"unknown rule {word!r}", expected="a code or name", hint=f"did you mean {near[0]}?"
+        f"unknown rule {word!r}",
+        expected="a code or name",
+        hint=f"did you mean {nearest_word(word, known)}?",
     )
 
 

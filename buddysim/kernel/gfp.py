@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Literal
 
-from buddysim.errors import ConfigError
+from buddysim.errors import ConfigError, nearest_word
 from buddysim.kernel.gfp_table import (
     BITS,
     COMPOSITES,
@@ -258,7 +258,4 @@ def _nearest(word: str, era: str) -> str:
     if word and all(letter in "0123456789abcdefABCDEF" for letter in word):
         return f"0x{word}"
     known = [*COMPOSITES[era_of(era)], *(f"__GFP_{flag}" for flag in BITS[era_of(era)])]
-    import difflib
-
-    close = difflib.get_close_matches(word.upper(), known, n=1, cutoff=0.0)
-    return close[0]
+    return nearest_word(word.upper(), known)

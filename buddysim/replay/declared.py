@@ -15,10 +15,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from buddysim.errors import ConfigError, InputError
+from buddysim.errors import ConfigError, InputError, did_you_mean
 from buddysim.kernel.context import CONTEXT_BY_NAME, Context
 from buddysim.source.action import Action, parse_actions, parse_errno
-from buddysim.source.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from buddysim.source.statement import CallerDeclaration, Script

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from buddysim.errors import ConfigError, TraceError
+from buddysim.errors import ConfigError, TraceError, did_you_mean
 from buddysim.replay.expression import FUNCTIONS, Expression, parse_expression
 from buddysim.replay.outcome import FirstSeen
 from buddysim.replay.story import Violation
-from buddysim.source.nearest import did_you_mean
 from buddysim.source.statement import Statement
 
 if TYPE_CHECKING:

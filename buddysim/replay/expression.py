@@ -6,7 +6,7 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 
-from buddysim.errors import ConfigError
+from buddysim.errors import ConfigError, nearest_word
 
 __all__ = ["FUNCTIONS", "Expression", "parse_expression"]
 
@@ -90,14 +90,11 @@ def _check_call(node: ast.Call, handles: list[str]) -> None:
     function, arguments = node.func, node.args
     if not isinstance(function, ast.Name) or function.id not in FUNCTIONS:
         word = function.id if isinstance(function, ast.Name) else ""
-        import difflib
-
-        near = difflib.get_close_matches(word, FUNCTIONS, n=1, cutoff=0.0)
         raise ConfigError(
             f"unknown function {ast.unparse(function)!r}",
             column=node.col_offset + 1,
             expected=", ".join(f"{name}(HANDLE)" for name in FUNCTIONS),
-            hint=f"did you mean {near[0]}?",
+            hint=f"did you mean {nearest_word(word, FUNCTIONS)}?",
         )
     if len(arguments) != 1 or node.keywords or not isinstance(arguments[0], ast.Name):
         raise _refuse(node)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from buddysim.errors import ConfigError
+from buddysim.errors import ConfigError, did_you_mean
 from buddysim.kernel.constants import MAX_PAGE_ORDER
-from buddysim.source.nearest import did_you_mean
 
 __all__ = ["ACTION_VERBS", "ERRNO_NAMES", "Action", "format_actions", "parse_actions"]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-__all__ = ["SymbolTable", "kept_symbols", "running_symbols"]
+__all__ = ["SymbolTable", "kept_symbols", "running_symbols", "symbols_of"]
 
 _LINE = re.compile(rb"^([0-9a-f]{1,16}) [tTwW] ([^\s]+)", re.MULTILINE)
 _ANY_LINE = re.compile(rb"([0-9a-f]{1,16}) \S ")
@@ -155,13 +155,15 @@ def _last(symbols: list[_Symbol], address: int) -> _Symbol:
     return symbols[place - 1] if place else _NOTHING
 
 
+def symbols_of(kallsyms: bytes) -> SymbolTable | None:
+    """A kernel's symbols; None when it hid its addresses from whoever read them."""
+    table = SymbolTable(kallsyms)
+    return table if table.address_of("_text") or table.address_of("_stext") else None
+
+
 def running_symbols() -> SymbolTable | None:
     """Symbols of the running kernel; None when it hides its addresses from us."""
-    try:
-        table = SymbolTable(_RUNNING.read_bytes())
-    except OSError:
-        return None
-    return table if table.address_of("_text") or table.address_of("_stext") else None
+    return symbols_of(_running_text())
 
 
 def kept_symbols(build_id: str) -> SymbolTable | None:

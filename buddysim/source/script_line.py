@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
-from buddysim.errors import InputError, TraceError
+from buddysim.errors import InputError, TraceError, did_you_mean
 from buddysim.kernel.constants import MAX_PAGE_ORDER
 from buddysim.kernel.gfp import parse_names, unknown_bits
-from buddysim.source.nearest import did_you_mean
 from buddysim.units import parse_duration
 
 __all__ = ["Field", "Options", "ScriptLine"]

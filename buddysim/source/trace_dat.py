@@ -14,7 +14,7 @@ from pathlib import Path
 from buddysim.errors import TraceError
 from buddysim.source.decoder import CallerBy, CallerNames
 from buddysim.source.event import BATCH_EVENTS, EventBatch, Tables, TraceMeta
-from buddysim.source.kallsyms import SymbolTable
+from buddysim.source.kallsyms import symbols_of
 from buddysim.source.perf_decoder import PerfDecoder
 from buddysim.source.perf_order import RowOrder
 from buddysim.source.perf_samples import SampleScanner
@@ -57,7 +57,7 @@ class TraceDatTrace:
         self._ahead: RowsAhead | None = None
         kallsyms = header.kallsyms
         if kallsyms and not kallsyms.isspace():
-            self._decoder.load_symbols = lambda: _symbols(kallsyms)
+            self._decoder.load_symbols = lambda: symbols_of(kallsyms)
 
     def look_ahead(self, visit: Callable[[EventBatch], None]) -> None:
         """See :class:`LooksAhead`.  Raises TraceError when the file holds no event."""
@@ -131,12 +131,6 @@ def _entries(header: TraceDatHeader) -> EntryLayout:
         int("size" in fields),
         min(user_stack.id, ABSENT) if user_stack is not None else ABSENT,
     )
-
-
-def _symbols(kallsyms: bytes) -> SymbolTable | None:
-    """None when the recording kernel hid its addresses."""
-    table = SymbolTable(kallsyms)
-    return table if table.address_of("_text") or table.address_of("_stext") else None
 
 
 def _told(header: TraceDatHeader) -> str:
