@@ -45,6 +45,7 @@ cdef class PageAllocator:
     cpdef bint is_reserve(self, long pfn) except -1
     @cython.locals(route=Route, zone=Zone, index=cython.int)
     cpdef long alloc_fast(self, int order, long gfp, int cpu, long node) except -2
+    cdef inline Route route_of(self, long gfp)
     @cython.locals(zone=Zone, position=cython.int)
     cpdef object find_route(self, Route route, long gfp, long node)
     @cython.locals(pfn=cython.long, flags=cython.int)
@@ -63,6 +64,8 @@ cdef class PageAllocator:
     cpdef void count_boost(self, Zone zone, int alloc_flags) noexcept
     @cython.locals(zone=Zone)
     cpdef Zone zone_of(self, long pfn)
+    @cython.locals(zone=Zone)
+    cdef inline Zone near_zone(self, long pfn)
     @cython.locals(zone=Zone)
     cdef Zone switch_zone(self, long pfn)
     @cython.locals(zone=Zone)

@@ -126,7 +126,7 @@ class PageAllocator:
 
     def alloc_fast(self, order: int, gfp: int, cpu: int, node: int) -> int:
         """The first attempt of a request, at the low mark; pfn or -1."""
-        route = self.routes[((gfp >> 3) & 3) | ((gfp >> 9) & 4)]
+        route = self.route_of(gfp)
         if route.key != ((gfp & _ROUTE_BITS) | (node << 32)):
             self.find_route(route, gfp, node)
         zone = route.zone
@@ -147,7 +147,7 @@ class PageAllocator:
         """
         if alloc_flags & _ALLOC_KSWAPD:
             self.drop_boosts()
-        route = self.routes[((gfp >> 3) & 3) | ((gfp >> 9) & 4)]
+        route = self.route_of(gfp)
         pfn = self.get_page(
             order, route.migratetype, route.class_index, alloc_flags, route.zonelist, cpu
         )
@@ -162,17 +162,17 @@ class PageAllocator:
 
     def is_free(self, pfn: int) -> bool:
         """Is this page on a free list or a pcp list?"""
-        zone = self.recent_zone
-        if zone is None or pfn < zone.start_pfn or pfn >= zone.end_pfn:
-            zone = self.switch_zone(pfn)
+        zone = self.near_zone(pfn)
         return zone is not None and zone.block_of(pfn - zone.base) >= 0
 
     def is_reserve(self, pfn: int) -> bool:
         """Is the zone of a page below its min mark?"""
-        zone = self.recent_zone
-        if zone is None or pfn < zone.start_pfn or pfn >= zone.end_pfn:
-            zone = self.switch_zone(pfn)
+        zone = self.near_zone(pfn)
         return zone is not None and zone.free < zone.mark_min
+
+    def route_of(self, gfp: int) -> Route:
+        """Where the route of a mask is remembered; perhaps that of another one still."""
+        return self.routes[((gfp >> 3) & 3) | ((gfp >> 9) & 4)]
 
     def find_route(self, route: Route, gfp: int, node: int) -> None:
         """Work out, into ``route``, how requests with these route bits start.
@@ -269,6 +269,13 @@ class PageAllocator:
                 return zone
         return None
 
+    def near_zone(self, pfn: int) -> Zone | None:
+        """:meth:`zone_of`, which tries the zone of the page before first."""
+        zone = self.recent_zone
+        if zone is None or pfn < zone.start_pfn or pfn >= zone.end_pfn:
+            zone = self.switch_zone(pfn)
+        return zone
+
     def switch_zone(self, pfn: int) -> Zone | None:
         """:meth:`zone_of`, remembered: the next page is likely to be of the same zone."""
         zone = self.zone_of(pfn)
@@ -278,11 +285,9 @@ class PageAllocator:
 
     def free_pages(self, pfn: int, order: int, cpu: int = 0) -> bool:
         """Free a block; False when no zone spans it.  The caller vouches that it is in use."""
-        zone = self.recent_zone
-        if zone is None or pfn < zone.start_pfn or pfn >= zone.end_pfn:
-            zone = self.switch_zone(pfn)
-            if zone is None:
-                return False
+        zone = self.near_zone(pfn)
+        if zone is None:
+            return False
         zone.free_block(cpu, pfn - zone.base, order)
         return True
 
@@ -295,11 +300,9 @@ class PageAllocator:
 
     def take_whole(self, pfn: int, order: int) -> bool:
         """:meth:`take_pages` in the ordinary case; False, and nothing done, in any other."""
-        zone = self.recent_zone
-        if zone is None or pfn < zone.start_pfn or pfn >= zone.end_pfn:
-            zone = self.switch_zone(pfn)
-            if zone is None:
-                return False
+        zone = self.near_zone(pfn)
+        if zone is None:
+            return False
         return zone.take_whole(pfn - zone.base, order)
 
     def bulk(self, nr_pages: int, gfp: int, cpu: int, node: int) -> list[int]:
