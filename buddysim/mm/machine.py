@@ -82,11 +82,13 @@ class Machine:
         context: int = 0,
         caller: int = 0,
         request: Request | None = None,
+        tried: int = 0,
     ) -> int:
         """Allocate 2^order pages; the block's pfn, or -1 with ``last_failure`` set.
 
         ``order`` >= 0; more than 10 is a failure of cause impossible-order, as in the kernel.
-        ``request`` stands for all other arguments when special rights are wanted.
+        ``request`` stands for all other arguments when special rights are wanted.  ``tried``: that
+        it just made its first attempt in vain (1), and the one that wakes kswapd (2).
         """
         if request is None:
             request = Request(order, gfp, cpu, node, context, caller)
@@ -96,17 +98,19 @@ class Machine:
             return self._refuse(request, "impossible-order")
         if self.hooks.faults.should_fail(self, request):
             return self._refuse(request, "injected")
-        pfn = self.allocator.alloc_fast(request.order, request.gfp, request.cpu, request.node)
-        return pfn if pfn >= 0 else self.alloc_slow(request)
+        pfn = -1
+        if not tried:
+            pfn = self.allocator.alloc_fast(request.order, request.gfp, request.cpu, request.node)
+        return pfn if pfn >= 0 else self.alloc_slow(request, begun=tried > 1)
 
     def _refuse(self, request: Request, cause: str) -> int:
         self.last_failure = Failure(request.order, request.gfp, request.context, cause)
         return -1
 
-    def alloc_slow(self, request: Request) -> int:
-        """What follows a failed first attempt; pfn or -1."""
+    def alloc_slow(self, request: Request, *, begun: bool = False) -> int:
+        """What follows a failed first attempt; pfn or -1.  ``begun``: see :class:`SlowPath`."""
         self.allocator.slow_path_entries += 1
-        return SlowPath(self, request).run()
+        return SlowPath(self, request, begun=begun).run()
 
     def alloc_bulk(self, nr_pages: int, gfp: int, *, cpu: int = 0, node: int = 0) -> list[int]:
         """alloc_pages_bulk: order-0 pfns, possibly fewer than asked for."""

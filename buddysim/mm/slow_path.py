@@ -50,8 +50,10 @@ _NOT_RUN = (CompactResult.SKIPPED, CompactResult.DEFERRED)
 class SlowPath:
     """One request's way through the slow path.  ``run()`` returns a pfn or -1."""
 
-    def __init__(self, machine: Machine, request: Request) -> None:
+    def __init__(self, machine: Machine, request: Request, *, begun: bool = False) -> None:
+        """``begun``: kswapd was woken and the lists were tried, in vain, since the last event."""
         self.machine = machine
+        self.begun = begun
         self.request = request
         self.zonelist = machine.allocator.zonelist_of(request.gfp, request.node)
         self.flags = slow_path_flags(
@@ -107,6 +109,14 @@ class SlowPath:
         if self.flags & ALLOC_KSWAPD:
             self.machine.wake_kswapd(self.request)
 
+    def woken_attempt(self) -> int:
+        """S1, S2: wake kswapd, then one pass over the zonelist."""
+        if self.begun:
+            self.begun = False
+            return -1
+        self.wake_kswapd()
+        return self.attempt(self.flags)
+
     def take_reserves(self) -> int:
         """S4: the right to go below every mark, as a flag word for this attempt."""
         request = self.request
@@ -146,8 +156,7 @@ class SlowPath:
         """Stages S0 .. S15."""
         request = self.request
         gfp = request.gfp
-        self.wake_kswapd()
-        pfn = self.attempt(self.flags)
+        pfn = self.woken_attempt()
         if pfn < 0:
             pfn = self.early_compaction()
         loops = 0
@@ -310,8 +319,7 @@ class SlowPath:
         gfp = request.gfp
         reclaimed = 0
         for _ in range(MAX_LOOPS):
-            self.wake_kswapd()
-            pfn = self.attempt(self.flags)
+            pfn = self.woken_attempt()
             if pfn < 0 and self.take_reserves():
                 pfn = self.attempt(self.flags)
             if pfn >= 0 or not gfp & _WAIT or request.memalloc_task:

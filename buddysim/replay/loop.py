@@ -92,6 +92,9 @@ class LoopState:
         self.is_plain = False
         """A recording that nothing steers: what the low mark denies is tried at the min mark here
         and pages in use since before it are freed here.  Otherwise the engine sees these rows."""
+        self.tried = 0
+        """Attempts that the request at which the loop stopped has behind it: none, the first, or
+        also the one at the min mark.  A failed attempt leaves its mark on the pcp lists."""
         self.recorded = False
         """Take the recorded pages, not those the model would choose."""
         self.quiet = bytearray(kind <= _LAST_QUIET and kind not in _TELLING for kind in range(256))
@@ -138,7 +141,7 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
     allocator, live, first, shapes = state.allocator, state.live, state.first_pfn, state.shapes
     watched, live_pages, quiet = state.watched, state.live_pages, state.quiet
     log, fast, recorded = state.extfrag_log, state.fast, state.recorded
-    requests, is_plain, unknown = state.requests, state.is_plain, 0
+    requests, is_plain, unknown, state.tried = state.requests, state.is_plain, 0, 0
     state.results.reserve(end - start)
     results, succeeded, freed = state.results.data, 0, 0
     used, row, released = state.results.used, start, 0
@@ -161,7 +164,7 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
                     break
                 released += 1
             sim = pfn if recorded else allocator.alloc_fast(order, gfps[row], cpus[row], 0)
-            if sim < 0 and is_plain and shapes.rights[place]:
+            if sim < 0:
                 sim = try_again(state, shapes.rights[place], order, gfps[row], cpus[row], caller)
             if sim < 0 or (recorded and not allocator.take_whole(pfn, order)):
                 break
@@ -254,9 +257,13 @@ def release_live(
 
 
 def try_again(state: LoopState, rights: int, order: int, gfp: int, cpu: int, caller: int) -> int:
-    """A request that the low mark denied, at the min mark; pfn or -1."""
+    """A request that the low mark denied, at the min mark where it may; pfn or -1."""
+    state.tried = 1
+    if not state.is_plain or not rights:
+        return -1
     allocator = state.allocator
     pfn = allocator.alloc_woken(order, gfp, rights, cpu, 0)
+    state.tried = 2 if pfn < 0 else 0
     if pfn >= 0 and uses_reserves(gfp) and allocator.is_reserve(pfn):
         state.reserve_pages[caller] += 1 << order
     return pfn

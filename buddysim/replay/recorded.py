@@ -136,8 +136,9 @@ class RecordedRows:
             return injected
         request, refused = self._steered(batch, row, site)
         pfn, waited, told = -1, False, refused is not None
+        tried, run.loop.tried = run.loop.tried, 0
         if refused is None:
-            pfn = run.machine.alloc_pages(site.order, site.gfp, request=request)
+            pfn = run.machine.alloc_pages(site.order, site.gfp, request=request, tried=tried)
             refused = run.machine.last_failure
         if pfn < 0 and self.steering is not None:
             self.steering.granted(request, batch.pfn[row])
