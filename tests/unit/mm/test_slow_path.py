@@ -99,3 +99,37 @@ def test_a_request_stands_for_all_other_arguments(small: Small) -> None:
     zone = machine.zones[0]
     assert zone.cpu == 1
     assert zone.pgalloc == 1
+
+
+class Sleeper:
+    """A kswapd that counts how often it is woken and does nothing."""
+
+    wakes = 0
+
+    def wake(self, machine: Machine, request: Request) -> None:
+        self.wakes += 1
+
+
+@pytest.mark.parametrize("era", ["3.13", "6.12"])
+def test_attempts_already_made_are_not_repeated(small: Small, era: str) -> None:
+    atomic = parse_names("GFP_ATOMIC", era)
+    machine = small(profile=era)
+    sleeper = machine.hooks.kswapd = Sleeper()
+    while machine.alloc_pages(0, atomic) >= 0:
+        pass
+    wakes = []
+    for tried in (0, 1, 2):
+        sleeper.wakes = 0
+        assert machine.alloc_pages(0, atomic, tried=tried) == -1
+        wakes.append(sleeper.wakes)
+    assert wakes[0] == wakes[1] == wakes[2] + 1
+
+
+def test_a_first_attempt_made_before_leaves_the_slow_path(small: Small) -> None:
+    kernel = parse_names("GFP_KERNEL", "6.12")
+    machine = small()
+    entries = []
+    for tried in (0, 1, 2):
+        assert machine.alloc_pages(0, kernel, tried=tried) >= 0
+        entries.append(machine.allocator.slow_path_entries)
+    assert entries == [0, 1, 2]
