@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,8 @@ __all__ = [
 
 _PROC = ("buddyinfo", "pagetypeinfo", "zoneinfo", "vmstat")
 _GO = b"g"
+_CTRL_C_GRACE_S = 0.25
+"""A terminal sends Ctrl-C to the command as well: time for it to end by itself."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,8 @@ def record_command(command: Sequence[str], text: Path, options: RecordOptions) -
         os.close(gate_out)
         try:
             instance.follow(child.pid)
-            started = _start(instance, options, missing_events)
+            started = _begin(instance, options, missing_events)
+            instance.write("tracing_on", "1")
             os.write(gate_in, _GO)
             status = _wait(child)
         finally:
@@ -127,9 +131,10 @@ def record_command(command: Sequence[str], text: Path, options: RecordOptions) -
 def record_system(seconds: float, text: Path, options: RecordOptions) -> Recording:
     """Record the whole system for a while; Ctrl-C ends it early and keeps what there is."""
     with Instance(find_tracefs(), f"buddysim-{os.getpid()}") as instance:
-        started = _start(instance, options, _prepare(instance, options))
+        started = _begin(instance, options, _prepare(instance, options))
         status = 0
         try:
+            instance.write("tracing_on", "1")
             time.sleep(seconds)
         except KeyboardInterrupt:
             status = 128 + signal.SIGINT
@@ -157,16 +162,20 @@ def _gated_child(command: Sequence[str], gate_out: int, gate_in: int) -> subproc
 
 
 def _wait(child: subprocess.Popen[bytes]) -> int:
+    """The status of a child, which is told of a Ctrl-C should it not have heard itself."""
     try:
-        return child.wait()
+        # Popen.wait would lose the status of a child that ends together with the Ctrl-C.
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     except KeyboardInterrupt:
+        with suppress(subprocess.TimeoutExpired):
+            return child.wait(_CTRL_C_GRACE_S)
         child.send_signal(signal.SIGINT)
-        return child.wait()
+    return child.wait()
 
 
 @dataclass(frozen=True)
 class _Started:
-    """What is known when tracing has been switched on."""
+    """What is known before tracing is switched on."""
 
     options: RecordOptions
     before: Snapshot
@@ -175,10 +184,9 @@ class _Started:
     clock: float
 
 
-def _start(instance: Instance, options: RecordOptions, missing_events: list[str]) -> _Started:
+def _begin(instance: Instance, options: RecordOptions, missing_events: list[str]) -> _Started:
     missing_files: list[str] = []
     before = take_snapshot(missing_files, page_map=options.page_map)
-    instance.write("tracing_on", "1")
     return _Started(options, before, missing_events, missing_files, time.monotonic())
 
 

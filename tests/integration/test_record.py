@@ -54,9 +54,13 @@ def instances(root: Path) -> set[str]:
 
 
 def is_tracing(root: Path, held: set[str]) -> bool:
-    """Has an instance that was not there before been switched on?"""
-    fresh = instances(root) - held
-    return any((root / "instances" / name / "tracing_on").read_text() == "1\n" for name in fresh)
+    """Has an instance that was not there before been switched on?
+
+    The kernel makes instances that trace, though no event yet.
+    """
+    fresh = [root / "instances" / name for name in instances(root) - held]
+    names = ("events/kmem/mm_page_alloc/enable", "tracing_on")
+    return any(all((path / name).read_text() == "1\n" for name in names) for path in fresh)
 
 
 def test_a_command_is_recorded_and_nothing_stays_behind(
@@ -179,6 +183,25 @@ def test_ctrl_c_during_a_command_keeps_what_was_recorded(root: Path, tmp_path: P
     assert process.wait(timeout=60) == 128 + signal.SIGINT
     assert (instances(root), switches(root)) == (held, before)
     assert sum(map(len, PackedTrace(str(out)).batches())) > 0
+
+
+def test_ctrl_c_in_the_moment_a_command_ends_does_not_lose_its_status(
+    root: Path, tmp_path: Path
+) -> None:
+    def ctrl_c(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    # The kernel sends SIGCHLD with the status: the handler runs as the wait returns with it.
+    former = signal.signal(signal.SIGCHLD, ctrl_c)
+    try:
+        out = str(tmp_path / "x.bst")
+        command = ["--", "sh", "-c", "exit 3"]
+        assert main(["record", "-q", "--no-page-map", "-o", out, *command]) == 3
+        assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGCHLD, former)
+    assert PackedTrace(out).snapshots()
 
 
 def test_a_killed_command_is_still_a_recording(root: Path, tmp_path: Path) -> None:
