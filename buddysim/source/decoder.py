@@ -98,8 +98,13 @@ class LineDecoder:
         self._perf = perf
         self._fields = FieldReader(era)
         self._names = CallerNames(tables, caller_by)
+        self.begin()
+
+    def begin(self) -> None:
+        """A text is read from its first line, perhaps once more; names keep their numbers."""
         self._lost_told = 0
         self._lost_summed = 0
+        self._count_lost()
 
     def _count_lost(self) -> None:
         """The header and the notes between events speak of the same losses: take the larger."""

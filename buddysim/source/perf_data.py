@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +16,7 @@ from buddysim.source.perf_decoder import PerfDecoder
 from buddysim.source.perf_header import PerfHeader, read_perf_header
 from buddysim.source.perf_order import RowOrder
 from buddysim.source.perf_samples import SampleLayout, SampleScanner
-from buddysim.source.rows_ahead import RowsAhead
+from buddysim.source.rows_ahead import AheadReader
 from buddysim.source.sniff import DEFAULT_PROFILE, era_of_release
 
 __all__ = ["PerfDataTrace", "sample_layout"]
@@ -55,7 +55,7 @@ def sample_layout(sample_type: int, read_format: int) -> SampleLayout:
     )
 
 
-class PerfDataTrace:
+class PerfDataTrace(AheadReader):
     """A :class:`Trace` over a perf.data file.  ``batches`` may be consumed once."""
 
     def __init__(self, path: str, *, profile: str = "", caller_by: CallerBy = "function") -> None:
@@ -73,8 +73,6 @@ class PerfDataTrace:
         self._decoder = PerfDecoder(self.meta, self._names, formats, era or DEFAULT_PROFILE)
         self._sample_layout = self._layout(path)
         self._id_bytes, self._time_back = self._sample_id()
-        self._ahead: RowsAhead | None = None
-        self._begin()
         kallsyms = self._header.tracing.kallsyms
         if kallsyms.strip():
             self._decoder.load_symbols = lambda: SymbolTable(kallsyms)
@@ -115,26 +113,9 @@ class PerfDataTrace:
         size = sum(8 for bit in bits if attr.sample_type & bit)
         return size, size - (8 if attr.sample_type & _TID else 0)
 
-    def look_ahead(self, visit: Callable[[EventBatch], None]) -> None:
-        """See :class:`LooksAhead`.  Raises TraceError when the file holds no event."""
-        self._ahead = RowsAhead()
-        self._ahead.read(self._rows(), visit)
-
-    def expected_rows(self) -> int:
-        """How many rows there are, known once they were read ahead; else 0."""
-        return 0 if self._ahead is None else self._ahead.rows
-
-    def batches(self) -> Iterator[EventBatch]:
+    def read(self) -> Iterator[EventBatch]:
         """Rows in order of time.  Raises TraceError when the file holds no event."""
-        if self._ahead is None:
-            yield from self._rows()
-        elif self._ahead.is_whole:
-            yield from self._ahead.take()
-        else:
-            self._begin()
-            yield from self._rows()
-
-    def _rows(self) -> Iterator[EventBatch]:
+        self._begin()
         with Path(self.meta.path).open("rb") as file:
             yield from self._records(file)
         yield from self._order.flush()

@@ -8,13 +8,41 @@ from collections.abc import Callable, Iterable, Iterator
 
 from buddysim.source.event import EventBatch
 
-__all__ = ["RowsAhead"]
+__all__ = ["AheadReader", "RowsAhead"]
 
 _MOST_BYTES = 128 << 20
 _OFTEN_THE_SAME = ("handle", "line", "aux")
 """Columns of recordings that mostly hold one number: kept as that number."""
 _NOTHING = array("b")
 _ROW_BYTES = sum(array(code).itemsize for code in EventBatch.typecodes.values())
+
+
+class AheadReader:
+    """What readers that can look ahead have in common; each says how it reads (``read``)."""
+
+    _ahead: RowsAhead | None = None
+
+    def read(self) -> Iterator[EventBatch]:
+        """Every row from the first.  Read again, rows and names have the numbers they had.
+
+        Raises TraceError.
+        """
+        raise NotImplementedError
+
+    def look_ahead(self, visit: Callable[[EventBatch], None]) -> None:
+        """See :class:`LooksAhead`.  Raises TraceError when the file holds no event."""
+        self._ahead = RowsAhead()
+        self._ahead.read(self.read(), visit)
+
+    def expected_rows(self) -> int:
+        """How many rows there are, known once they were read ahead; else 0."""
+        return 0 if self._ahead is None else self._ahead.rows
+
+    def batches(self) -> Iterator[EventBatch]:
+        """Rows in their order.  Raises TraceError when the file holds no event."""
+        if self._ahead is not None and self._ahead.is_whole:
+            return self._ahead.take()
+        return self.read()
 
 
 class RowsAhead:

@@ -7,10 +7,11 @@ from collections.abc import Generator, Iterator
 from buddysim.errors import TraceError
 from buddysim.source.decoder import CallerBy, LineDecoder
 from buddysim.source.event import EventBatch, Tables, TraceMeta
+from buddysim.source.rows_ahead import AheadReader
 from buddysim.source.scanner import Scanner
 from buddysim.source.slab_pages import name_slab_pages
 from buddysim.source.sniff import DEFAULT_PROFILE, Layout
-from buddysim.source.stream import ByteStream
+from buddysim.source.stream import ByteStream, open_stream
 
 __all__ = ["TextTrace"]
 
@@ -18,7 +19,7 @@ _LONGEST_LINE = 1 << 20
 """A longer run of bytes without a line end is damage and skipped, to bound memory."""
 
 
-class TextTrace:
+class TextTrace(AheadReader):
     """A :class:`Trace` over text.  ``batches`` may be consumed once."""
 
     def __init__(
@@ -36,17 +37,28 @@ class TextTrace:
         )
         self.tables = Tables()
         perf = layout.format == "perf-script"
-        decoder = LineDecoder(
+        self._decoder = LineDecoder(
             self.meta,
             self.tables,
             era=layout.profile or DEFAULT_PROFILE,
             perf=perf,
             caller_by=caller_by,
         )
-        self._scanner = Scanner(decoder, perf)
+        self._perf = perf
+        self._is_read = False
 
-    def batches(self) -> Iterator[EventBatch]:
+    def _begin(self) -> None:
+        """Nothing of the text is read; names keep their numbers."""
+        if self._is_read:
+            self._stream = open_stream(self.meta.path)
+            self._decoder.begin()
+        self._is_read = True
+        self._scanner = Scanner(self._decoder, self._perf)
+        self.meta.truncated = False
+
+    def read(self) -> Iterator[EventBatch]:
         """Rows in the order of the file.  Raises TraceError when the file holds no event."""
+        self._begin()
         rest = b""
         try:
             for block in self._blocks():

@@ -7,7 +7,7 @@ records where perf wrote them (:mod:`perf_samples`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from buddysim.source.perf_order import RowOrder
 from buddysim.source.perf_samples import SampleScanner
 from buddysim.source.ring_buffer import RingBuffer
 from buddysim.source.ring_layout import ABSENT, EntryLayout, PageLayout, TraceClock
-from buddysim.source.rows_ahead import RowsAhead
+from buddysim.source.rows_ahead import AheadReader
 from buddysim.source.sniff import DEFAULT_PROFILE, era_of_release
 from buddysim.source.trace_dat_header import TraceDatHeader, read_trace_dat_header
 from buddysim.source.trace_dat_pages import CpuReader, blocks_of, read_by_time
@@ -33,7 +33,7 @@ _UNKNOWN = "<...>"
 _CLOCKS_OF_CYCLES = ("x86-tsc", "tsc2nsec")
 
 
-class TraceDatTrace:
+class TraceDatTrace(AheadReader):
     """A :class:`Trace` over a trace.dat file.  ``batches`` may be consumed once."""
 
     def __init__(self, path: str, *, profile: str = "", caller_by: CallerBy = "function") -> None:
@@ -54,27 +54,12 @@ class TraceDatTrace:
             self.meta, self._names, header.formats, era or DEFAULT_PROFILE, own_depth=0
         )
         self._clock = _clock(header)
-        self._ahead: RowsAhead | None = None
         kallsyms = header.kallsyms
         if kallsyms and not kallsyms.isspace():
             self._decoder.load_symbols = lambda: symbols_of(kallsyms)
 
-    def look_ahead(self, visit: Callable[[EventBatch], None]) -> None:
-        """See :class:`LooksAhead`.  Raises TraceError when the file holds no event."""
-        self._ahead = RowsAhead()
-        self._ahead.read(self._rows(), visit)
-
-    def expected_rows(self) -> int:
-        """How many rows there are, known once they were read ahead; else 0."""
-        return 0 if self._ahead is None else self._ahead.rows
-
-    def batches(self) -> Iterator[EventBatch]:
+    def read(self) -> Iterator[EventBatch]:
         """Rows in order of time.  Raises TraceError when the file holds no event."""
-        if self._ahead is not None and self._ahead.is_whole:
-            return self._ahead.take()
-        return self._rows()
-
-    def _rows(self) -> Iterator[EventBatch]:
         scanner = SampleScanner(self._decoder, cpus_break_ties=True)
         order = RowOrder(scanner, self._names, unknown=_UNKNOWN)
         order.named(-1, 0, "<idle>")

@@ -10,7 +10,7 @@ import pytest
 from buddysim.errors import TraceError
 from buddysim.kernel.context import Context
 from buddysim.kernel.gfp import Gfp, composite
-from buddysim.source.event import EventBatch, EventKind, Trace
+from buddysim.source.event import Counted, EventBatch, EventKind, LooksAhead, Trace
 from buddysim.source.open import open_trace
 
 HEX = "page=00000000371ababb pfn=0x1b8ae3"
@@ -322,3 +322,32 @@ def test_salvage_takes_the_text_before_damaged_compression(tmp_path: Path, size:
     trace = open_trace(str(path), salvage=True)
     assert sum(map(len, trace.batches())) >= size - 1
     assert trace.meta.truncated
+
+
+@pytest.mark.parametrize("room", [1 << 30, 1000, 0])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_rows_read_ahead_come_again(
+    tmp_path: Path, room: int, compressed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [
+        f" cc-{n % 3} [001] d..1. {n}.5: {ALLOC.replace('1b8ae3', f'{n:x}')}" for n in range(90)
+    ]
+    lines[40] = "CPU:1 [LOST 7 EVENTS]"
+    lines[50] = "no event at all"
+    content = ("\n".join(lines) + "\n cut").encode()
+    path = tmp_path / "text"
+    path.write_bytes(gzip.compress(content) if compressed else content)
+    monkeypatch.setattr("buddysim.source.rows_ahead._MOST_BYTES", room)
+    plain, ahead = open_trace(str(path)), open_trace(str(path))
+    told = [(list(batch.pfn), list(batch.line), list(batch.task)) for batch in plain.batches()]
+    assert isinstance(ahead, LooksAhead)
+    assert isinstance(ahead, Counted)
+    assert ahead.expected_rows() == 0
+    seen: list[int] = []
+    ahead.look_ahead(lambda batch: seen.extend(batch.pfn))
+    assert seen == told[0][0]
+    assert ahead.expected_rows() == len(seen) == 89
+    again = [(list(batch.pfn), list(batch.line), list(batch.task)) for batch in ahead.batches()]
+    assert again == told
+    assert (ahead.meta, ahead.tables) == (plain.meta, plain.tables)
+    assert (ahead.meta.lost_events, ahead.meta.skipped_lines, ahead.meta.truncated) == (7, 2, True)
