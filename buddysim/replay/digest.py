@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from array import array
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,9 @@ class RunDigest:
         """Add a column of outcomes and empty it."""
         outcomes = results.drain()
         if sys.byteorder == "big":
-            outcomes.byteswap()
+            swapped = array("q", outcomes)
+            swapped.byteswap()
+            outcomes = memoryview(swapped)
         self._hash.update(outcomes)
 
     def finish(self, machine: Machine) -> str:

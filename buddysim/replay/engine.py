@@ -15,12 +15,13 @@ from buddysim.mm.zone import Zone
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.desk import WarningDesk
 from buddysim.replay.digest import RunDigest
+from buddysim.replay.glance import Glances
+from buddysim.replay.looks import Looks
 from buddysim.replay.loop import fit_cpus, run_rows
 from buddysim.replay.outcome import FirstSeen, RunResult, ZoneFacts
 from buddysim.replay.policies import install_policies
 from buddysim.replay.prng import Stream
 from buddysim.replay.run import Run
-from buddysim.replay.sampler import Sampler
 from buddysim.replay.start import apply_prelude, machine_spec_for
 from buddysim.source.event import Counted, EventBatch, EventKind, Tables, Trace, TraceMeta
 from buddysim.source.open import is_script
@@ -206,7 +207,10 @@ class _Player:
         self.trace = trace
         self.progress = progress
         self.rows = rows_of(run, trace)
-        self.sampler = Sampler(run, trace.expected_rows() if isinstance(trace, Counted) else 0)
+        events = trace.expected_rows() if isinstance(trace, Counted) else 0
+        self.glances = Glances(run.machine.zones, run.config.max_samples, events)
+        self.glances.take(0, 0, run.loop)
+        run.loop.glances = self.glances
         self.digest = RunDigest()
         self.first_ns = -1
         self.last_ns = 0
@@ -230,24 +234,25 @@ class _Player:
             self.last_ns = max(self.last_ns, batch.time_ns[-1])
 
     def _play(self, batch: EventBatch) -> None:
-        sampler, row, end = self.sampler, 0, len(batch)
-        while row < end:
-            stop = min(end, sampler.next_event - batch.first)
-            play_rows(self.run, self.rows, batch, row, stop)
-            row = stop
-            if row == sampler.next_event - batch.first:
-                sampler.take(batch.first + row, batch.time_ns[row - 1])
+        end = len(batch)
+        play_rows(self.run, self.rows, batch, 0, end)
+        self.glances.due(batch, end, end, self.run.loop)
         self.run.result.events += end
 
     def _finish(self) -> None:
         run, result = self.run, self.run.result
         self.rows.finish()
-        result.looks = self.sampler.last(result.events, self.last_ns)
+        result.looks = self._looks()
         self.digest.take(run.loop.results)
         result.span_ns = self.last_ns - max(self.first_ns, 0)
         close_books(run)
         self.rows.declare(result.callers)
         result.digest = self.digest.finish(run.machine)
+
+    def _looks(self) -> Looks:
+        run, glances = self.run, self.glances
+        words = glances.finish(run.result.events, self.last_ns, run.loop)
+        return Looks(words, glances.width, glances.held, run.tables.callers)
 
 
 def rows_of(run: Run, trace: Trace) -> Rows:

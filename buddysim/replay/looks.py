@@ -1,4 +1,4 @@
-"""What was seen when the sampler looked at the machine, and what can be told of it."""
+"""What can be told of the glances that were taken at a machine."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import NamedTuple
 
 from buddysim.mm.fragmentation import unusable_free_index
-from buddysim.replay.glance import WORDS_PER_ZONE
+from buddysim.replay.glance import (
+    EVENT,
+    FAILED,
+    HEAD_WORDS,
+    LIVE,
+    TIME,
+    USED,
+    WORDS_PER_ZONE,
+)
 
-__all__ = ["Look", "Looks", "Occupancy", "Sample"]
+__all__ = ["Looks", "Occupancy", "Sample"]
 
 _SHOWN_ORDERS = (3, 9)
 _CALLERS_SHOWN = 8
@@ -58,35 +65,26 @@ class Occupancy:
     """By sample."""
 
 
-class Look(NamedTuple):
-    """What must be read at the moment itself: most looks are dropped again."""
-
-    event: int
-    time_ns: int
-    words: array[int]
-    """See :func:`~buddysim.replay.glance.glance`."""
-    failed: int
-    live_pages: int
-    """Pages that all callers hold."""
-    held: array[int]
-    """Pages held, by caller index; empty when there are too many callers."""
-
-
 @dataclass
 class Looks:
-    """The looks of one run, in order."""
+    """The glances of one run, in order (:mod:`buddysim.replay.glance`)."""
 
-    looks: list[Look] = field(default_factory=list)
+    words: array[int] = field(default_factory=lambda: array("q"))
+    width: int = 1
+    """Words of one glance."""
+    held: list[array[int]] = field(default_factory=list)
+    """Pages held, by caller index; all empty when there are too many callers."""
     callers: Sequence[str] = ()
     """Names, by caller index."""
 
     def samples(self) -> list[Sample]:
-        """One a look.  O(looks x zones x orders)."""
-        return [_sample(look) for look in self.looks]
+        """One a glance.  O(glances x zones x orders)."""
+        starts = range(0, len(self.words), self.width)
+        return [_sample(self.words[at : at + self.width]) for at in starts]
 
     def occupancy(self) -> list[Occupancy]:
-        """What the largest holders held at each look.  O(looks x callers)."""
-        columns = [look.held for look in self.looks]
+        """What the largest holders held at each glance.  O(glances x callers)."""
+        columns = self.held
         by_caller = enumerate(map(max, zip_longest(*columns, fillvalue=0)))
         peaks = {caller: pages for caller, pages in by_caller if pages > 0}
         largest = sorted(peaks, key=lambda caller: (-peaks[caller], self.callers[caller]))
@@ -99,17 +97,15 @@ class Looks:
         ]
 
 
-def _sample(look: Look) -> Sample:
-    *words, used = look.words
+def _sample(words: array[int]) -> Sample:
+    free = words[HEAD_WORDS::WORDS_PER_ZONE]
+    zones = range(HEAD_WORDS, len(words), WORDS_PER_ZONE)
     return Sample(
-        look.event,
-        look.time_ns,
-        tuple(words[::WORDS_PER_ZONE]),
-        look.failed,
-        look.live_pages,
-        tuple(
-            tuple(words[at + 1 : at + WORDS_PER_ZONE])
-            for at in range(0, len(words), WORDS_PER_ZONE)
-        ),
-        max(used - look.live_pages, 0),
+        words[EVENT],
+        words[TIME],
+        tuple(free),
+        words[FAILED],
+        words[LIVE],
+        tuple(tuple(words[at + 1 : at + WORDS_PER_ZONE]) for at in zones),
+        max(words[USED] - words[LIVE], 0),
     )

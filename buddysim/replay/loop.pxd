@@ -1,6 +1,7 @@
 cimport cython
 
 from buddysim.mm.page_allocator cimport PageAllocator
+from buddysim.replay.glance cimport Glances
 from buddysim.replay.live_blocks cimport LiveBlocks
 from buddysim.replay.shape_counts cimport ShapeCounts
 
@@ -41,6 +42,8 @@ cpdef object fit_cpus(object batch, int ncpus)
     succeeded=cython.longlong,
     freed=cython.longlong,
     row=cython.int,
+    stop=cython.int,
+    glances=Glances,
     what=cython.int,
     pfn=cython.longlong,
     caller=cython.longlong,

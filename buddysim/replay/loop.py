@@ -15,6 +15,7 @@ from buddysim.source.event import EventBatch, EventKind
 
 if TYPE_CHECKING:
     from buddysim.mm.page_allocator import PageAllocator
+    from buddysim.replay.glance import Glances
     from buddysim.replay.live_blocks import LiveBlocks
 
 __all__ = [
@@ -54,13 +55,16 @@ class ResultColumn:
 
     def reserve(self, rows: int) -> None:
         """Make room for so many more."""
-        missing = self.used + rows - len(self.data)
-        if missing > 0:
-            self.data.extend(array("q", bytes(8 * (missing + len(self.data)))))
+        needed = self.used + rows
+        if needed > len(self.data):
+            # Extending would write twice to memory that is used for the first time.
+            grown = array("q", [0]) * max(needed, 2 * self.used)
+            grown[: self.used] = self.data[: self.used]
+            self.data = grown
 
-    def drain(self) -> array[int]:
-        """What was added since the last time."""
-        drained = self.data[: self.used]
+    def drain(self) -> memoryview[int]:
+        """What was added since the last time: to be used before more is."""
+        drained = memoryview(self.data)[: self.used]
         self.used = 0
         return drained
 
@@ -87,6 +91,8 @@ class LoopState:
         self.results = ResultColumn()
         self.extfrag_log: list[tuple[int, int, int, int, int, int]] = []
         """Shared by all zones; the engine drains it."""
+        self.glances: Glances | None = None
+        """Asked again and again whether one is due; None: nobody looks."""
         self.fast = True
         """False: every allocation goes to the engine (injection)."""
         self.is_plain = False
@@ -100,6 +106,7 @@ class LoopState:
         self.quiet = bytearray(kind <= _LAST_QUIET and kind not in _TELLING for kind in range(256))
         """1 for kinds that change nothing and are only counted."""
         self.succeeded = 0
+        self.failed = 0
         self.freed = 0
         self.alloc_live = 0
         """Blocks still live when the recording allocates their pages: freed there unseen."""
@@ -137,20 +144,18 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
     """
     kinds, kind, pfns, orders = state.kinds, batch.kind, batch.pfn, batch.order
     gfps, callers, contexts, cpus = batch.gfp, batch.caller, batch.context, batch.cpu
-    handles = batch.handle
-    allocator, live, first, shapes = state.allocator, state.live, state.first_pfn, state.shapes
-    watched, live_pages, quiet = state.watched, state.live_pages, state.quiet
-    log, fast, recorded = state.extfrag_log, state.fast, state.recorded
-    requests, is_plain, unknown, state.tried = state.requests, state.is_plain, 0, 0
+    handles, allocator, live, first = batch.handle, state.allocator, state.live, state.first_pfn
+    shapes, watched, live_pages, quiet = state.shapes, state.watched, state.live_pages, state.quiet
+    log, fast, recorded, glances = state.extfrag_log, state.fast, state.recorded, state.glances
+    requests, is_plain, state.tried = state.requests, state.is_plain, 0
     state.results.reserve(end - start)
-    results, succeeded, freed = state.results.data, 0, 0
-    used, row, released = state.results.used, start, 0
-    while row < end:
+    results, used, row = state.results.data, state.results.used, start
+    succeeded, freed, released, unknown = 0, 0, 0, 0
+    stop = end if glances is None else glances.due(batch, start, end, state)
+    while row < stop:
         what = kind[row]
         if what == _ALLOC:
-            pfn = pfns[row]
-            caller = callers[row]
-            order = orders[row]
+            pfn, caller, order = pfns[row], callers[row], orders[row]
             if not fast or pfn < 0 or handles[row] >= 0 or watched[caller]:
                 break
             shape = gfps[row]
@@ -193,6 +198,8 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
         row += 1
         if log:
             break
+        if row == stop and glances is not None:
+            stop = glances.due(batch, row, end, state)
     state.results.used += succeeded + freed
     state.succeeded += succeeded
     state.freed += freed

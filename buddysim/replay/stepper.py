@@ -78,7 +78,7 @@ class Stepper:
         while left and self._at_row():
             stop = min(self._row + left, len(self._batch))
             play_rows(self._run, self._rows, self._batch, self._row, stop)
-            outcomes.extend(self._run.loop.results.drain())
+            outcomes.frombytes(self._run.loop.results.drain().cast("B"))
             left -= stop - self._row
             self._row = stop
         return outcomes

@@ -101,6 +101,7 @@ class Tally:
         """Count one failed request."""
         self._sequel(caller, order, gfp, seen.time_ns, "failed")
         stats = self.of(caller)
+        self.loop.failed += 1
         for account in (stats, self.totals):
             setattr(account, f"failed_{origin}", getattr(account, f"failed_{origin}") + 1)
             account.failed_by_cause[cause] = account.failed_by_cause.get(cause, 0) + 1

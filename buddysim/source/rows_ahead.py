@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,17 +18,17 @@ _NOTHING = array("b")
 _ROW_BYTES = sum(array(code).itemsize for code in EventBatch.typecodes.values())
 
 
-class AheadReader:
+class AheadReader(ABC):
     """What readers that can look ahead have in common; each says how it reads (``read``)."""
 
     _ahead: RowsAhead | None = None
 
+    @abstractmethod
     def read(self) -> Iterator[EventBatch]:
         """Every row from the first.  Read again, rows and names have the numbers they had.
 
         Raises TraceError.
         """
-        raise NotImplementedError
 
     def look_ahead(self, visit: Callable[[EventBatch], None]) -> None:
         """See :class:`LooksAhead`.  Raises TraceError when the file holds no event."""
