@@ -83,12 +83,14 @@ class Machine:
         caller: int = 0,
         request: Request | None = None,
         tried: int = 0,
+        explain: bool = True,
     ) -> int:
         """Allocate 2^order pages; the block's pfn, or -1 with ``last_failure`` set.
 
         ``order`` >= 0; more than 10 is a failure of cause impossible-order, as in the kernel.
         ``request`` stands for all other arguments when special rights are wanted.  ``tried``: that
         it just made its first attempt in vain (1), and the one that wakes kswapd (2).
+        Without ``explain``, which takes as long as the rest, ``last_failure`` may become None.
         """
         if request is None:
             request = Request(order, gfp, cpu, node, context, caller)
@@ -101,16 +103,22 @@ class Machine:
         pfn = -1
         if not tried:
             pfn = self.allocator.alloc_fast(request.order, request.gfp, request.cpu, request.node)
-        return pfn if pfn >= 0 else self.alloc_slow(request, begun=tried > 1)
+        if pfn < 0:
+            pfn = self.alloc_slow(request, begun=tried > 1, explain=explain)
+        return pfn
 
     def _refuse(self, request: Request, cause: str) -> int:
         self.last_failure = Failure(request.order, request.gfp, request.context, cause)
         return -1
 
-    def alloc_slow(self, request: Request, *, begun: bool = False) -> int:
+    def alloc_slow(self, request: Request, *, begun: bool = False, explain: bool = True) -> int:
         """What follows a failed first attempt; pfn or -1.  ``begun``: see :class:`SlowPath`."""
         self.allocator.slow_path_entries += 1
-        return SlowPath(self, request, begun=begun).run()
+        path = SlowPath(self, request, begun=begun)
+        pfn = path.run()
+        if pfn < 0:
+            self.last_failure = path.explanation() if explain else None
+        return pfn
 
     def alloc_bulk(self, nr_pages: int, gfp: int, *, cpu: int = 0, node: int = 0) -> list[int]:
         """alloc_pages_bulk: order-0 pfns, possibly fewer than asked for."""

@@ -22,7 +22,7 @@ from buddysim.mm.protocols import CompactPriority, CompactResult
 
 if TYPE_CHECKING:
     from buddysim.mm.machine import Machine
-    from buddysim.mm.request import Request
+    from buddysim.mm.request import Failure, Request
 
 __all__ = ["MAX_LOOPS", "SlowPath"]
 
@@ -72,23 +72,23 @@ class SlowPath:
         self.oom_kills = 0
 
     def run(self) -> int:
-        """Decide by the profile's era; sets ``machine.last_failure`` on -1."""
+        """Decide by the profile's era."""
         if self.machine.profile.slowpath == "2.6.25":
-            pfn = self.run_2_6_25()
-        elif self.machine.profile.slowpath in {"2.6.32", "3.13"}:
-            pfn = self.run_3_13()
-        else:
-            pfn = self.run_modern()
-        if pfn < 0:
-            self.machine.last_failure = explain_failure(
-                self.machine.allocator,
-                self.request,
-                self.flags,
-                reclaim_rounds=self.reclaim_rounds,
-                compact_rounds=self.compact_rounds,
-                oom_kills=self.oom_kills,
-            )
-        return pfn
+            return self.run_2_6_25()
+        if self.machine.profile.slowpath in {"2.6.32", "3.13"}:
+            return self.run_3_13()
+        return self.run_modern()
+
+    def explanation(self) -> Failure:
+        """Why it failed, told right after :meth:`run`."""
+        return explain_failure(
+            self.machine.allocator,
+            self.request,
+            self.flags,
+            reclaim_rounds=self.reclaim_rounds,
+            compact_rounds=self.compact_rounds,
+            oom_kills=self.oom_kills,
+        )
 
     # Attempts.
 

@@ -29,6 +29,7 @@ _KSWAPD = frozenset({_KSWAPD_WAKE, int(EventKind.KSWAPD_SLEEP)})
 _EXTFRAG = int(EventKind.EXTFRAG)
 _SLAB = frozenset({int(EventKind.KMALLOC), int(EventKind.KMEM_CACHE_ALLOC)})
 _WORTH_DRAINING = 64
+_ROOMY = 64
 _WAIT = int(Gfp.DIRECT_RECLAIM)
 _MEMALLOC = int(Gfp.MEMALLOC)
 _NOMEMALLOC = int(Gfp.NOMEMALLOC)
@@ -135,19 +136,21 @@ class RecordedRows:
         if injected is not None:
             return injected
         request, refused = self._steered(batch, row, site)
-        pfn, waited, told = -1, False, refused is not None
+        pfn, waited, waits = -1, False, self._may_wait(request, told=refused is not None)
         tried, run.loop.tried = run.loop.tried, 0
         if refused is None:
-            pfn = run.machine.alloc_pages(site.order, site.gfp, request=request, tried=tried)
+            explain = not (waits and self._is_roomy(request))
+            pfn = run.machine.alloc_pages(
+                site.order, site.gfp, request=request, tried=tried, explain=explain
+            )
             refused = run.machine.last_failure
         if pfn < 0 and self.steering is not None:
             self.steering.granted(request, batch.pfn[row])
-        if pfn < 0 and self._may_wait(request, told=told):
+        if pfn < 0 and waits:
             pfn, waited = self._wait(request), True
         run.attribute_extfrag(site.caller, site.seen)
         if pfn < 0:
-            assert refused is not None
-            return run.refuse(site, refused, "natural", number)
+            return run.refuse(site, refused or self._reason(site), "natural", number)
         run.granted(site, pfn, waited=waited)
         return Asked(pfn)
 
@@ -168,6 +171,15 @@ class RecordedRows:
         if not told and (self.steering is None or not self.steering.traffic.active):
             return True
         return not (request.memalloc_task or gfp & _NORETRY)
+
+    def _is_roomy(self, request: Request) -> bool:
+        """Will a request that waits surely find a page?  Then nobody asks why it had to."""
+        if request.order:
+            return False
+        allocator = self._run.machine.allocator
+        highest = allocator.class_index(request.gfp)
+        zones = allocator.zonelist_of(request.gfp, request.node)
+        return any(zone.free >= _ROOMY and zone.zone_index <= highest for zone in zones)
 
     def _wait(self, request: Request) -> int:
         """The recorded request slept until it worked, by means that a recording does not show.
@@ -207,16 +219,20 @@ class RecordedRows:
         run = self._run
         number = run.arrive(site)
         request, refused = self._steered(batch, row, site)
-        # Most short recordings see no failure.
-        from buddysim.replay.failure import explain_unasked
-
-        failure = refused or explain_unasked(run, site.request())
+        failure = refused or self._reason(site)
         if refused is None and not self._recorded and self._ask_in_vain(site, request):
             failure = replace(failure, cause=_cause_at_the_marks(failure, run.machine))
             if self.steering is not None:
                 self.steering.refused(request)
         run.refuse(site, failure, "observed", number)
         run.loop.results.append(RESULT_FAILED["observed"])
+
+    def _reason(self, site: Site) -> Failure:
+        """Why the model as it stands would refuse a request."""
+        # Most short recordings see no failure.
+        from buddysim.replay.failure import explain_unasked
+
+        return explain_unasked(self._run, site.request())
 
     def _ask_in_vain(self, site: Site, request: Request) -> bool:
         """Let the slow path do its side effects; did it find a page, which goes back at once?"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -117,6 +117,21 @@ def test_the_kernel_waited_where_the_recording_says_it_worked() -> None:
     run = _run(rows)
     assert run.reconciled["waited_for_memory"] > 0
     assert run.caller("worker").live_pages >= 4000
+
+
+def test_a_wait_in_vain_among_pages_of_another_type_is_explained() -> None:
+    pages = (16 << 20) // 4096
+    spec = MachineSpec.from_mem(16 << 20)
+    (zone,) = spec.zones
+    counts = {1: 4, 4: 4}
+    cma = replace(zone, cma_pages=pages // 2, pageblock_counts=counts)
+    spec = replace(spec, zones=(cma,))
+    rows = [_alloc(64 + index) for index in range(pages // 2 + 1)]
+    run = replay(_Recording(rows), ReplayConfig(machine_spec=spec))
+    assert run.totals.failed_natural >= 1
+    (look,) = run.failures[0].zones
+    assert look.free >= pages // 4
+    assert run.failures[0].cause == "reserved"
 
 
 def test_what_followed_a_failure_is_told_and_no_more() -> None:
