@@ -6,10 +6,9 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 
@@ -24,8 +23,7 @@ _GC_EVERY = 50_000
 """Objects made between two searches for cycles: importing a verb makes that many, all to stay."""
 
 
-@dataclass(frozen=True)
-class Verb:
+class Verb(NamedTuple):
     """Where a verb lives and what the list of verbs says about it."""
 
     name: str

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from buddysim.kernel.context import Context
 from buddysim.kernel.gfp_table import Gfp
@@ -33,8 +32,7 @@ class MessageLimiter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FaultDecision:
+class FaultDecision(NamedTuple):
     """One injected failure.  ``message``: what the kernel would log, possibly nothing."""
 
     spec: FaultSpec

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CallerRule", "DeclaredCallers", "declarations_of", "load_declared_callers"]
 
-_BUILTIN = Path(__file__).with_name("well_known_callers.toml")
 _KEYS = ("allow", "context", "errors", "glob", "on_failure")
 
 
@@ -55,12 +54,11 @@ class DeclaredCallers:
 
 
 def load_declared_callers(path: str) -> DeclaredCallers:
-    """The rules of a file (none for an empty path), then the built-in ones.
+    """The rules of a file (none for an empty path), then those of the well-known callers.
 
     Raises ConfigError naming file and key.
     """
-    # Not by importlib.resources: importing it takes longer than reading the file.
-    rules = _read(_BUILTIN.read_text(encoding="utf-8"), _BUILTIN.name)
+    rules = _WELL_KNOWN
     if path:
         try:
             text = Path(path).read_text(encoding="utf-8")
@@ -68,6 +66,21 @@ def load_declared_callers(path: str) -> DeclaredCallers:
             raise ConfigError(f"cannot read callers file: {error}", path=path) from None
         rules = _read(text, path) + rules
     return DeclaredCallers(rules)
+
+
+def _well_known(glob: str, on_failure: str, context: Context = Context.UNKNOWN) -> CallerRule:
+    return CallerRule(glob, int(context), parse_actions(on_failure))
+
+
+_WELL_KNOWN: tuple[CallerRule, ...] = (
+    _well_known("skb_page_frag_refill*", "fallback:0"),
+    _well_known("alloc_skb_with_frags*", "fallback:0,error:ENOBUFS"),
+    _well_known("*_alloc_rx_buffers*", "drop", Context.SOFTIRQ),
+    _well_known("__kvmalloc_node*", "vmalloc"),
+    _well_known("page_cache_ra_*", "drop"),
+    _well_known("tlb_next_batch", "drop"),
+)
+"""Callers of recordings whose reaction to a failure is documented (fact sheet 14, 15)."""
 
 
 def declarations_of(script: Script, callers_file: str) -> dict[str, CallerDeclaration]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sys
 from array import array
-from hashlib import blake2b
 from typing import TYPE_CHECKING
+
+try:
+    from _blake2 import blake2b  # hashlib's own; hashlib loads OpenSSL first, whoever asks
+except ImportError:
+    from hashlib import blake2b
 
 if TYPE_CHECKING:
     from buddysim.mm.machine import Machine
     from buddysim.replay.loop import ResultColumn
 
-__all__ = ["RunDigest"]
+__all__ = ["RunDigest", "blake2b"]
 
 _BYTES = 16
 

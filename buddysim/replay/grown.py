@@ -8,9 +8,10 @@ to exist, and the pages it frees first are there to be freed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from buddysim.mm.spec import MachineSpec
 from buddysim.source.event import LooksAhead, Trace
@@ -25,8 +26,7 @@ _STEP_PAGES = (128 << 20) // PAGE_SIZE
 _MOST_CPUS = 256
 
 
-@dataclass(frozen=True)
-class Survey:
+class Survey(NamedTuple):
     """What a trace shows of its machine."""
 
     highest_pfn: int = -1

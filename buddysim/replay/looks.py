@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from typing import NamedTuple
 
 from buddysim.mm.fragmentation import unusable_free_index
 from buddysim.replay.glance import (
@@ -24,8 +25,7 @@ _SHOWN_ORDERS = (3, 9)
 _CALLERS_SHOWN = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """The machine at one moment.  Tuples follow ``RunResult.zones``."""
 
     event: int
@@ -56,8 +56,7 @@ class Sample:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Occupancy:
+class Occupancy(NamedTuple):
     """What one caller held over the run."""
 
     caller: str

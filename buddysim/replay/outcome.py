@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.looks import Looks, Occupancy, Sample
@@ -34,8 +35,7 @@ class FirstSeen:
     time_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """Requests of one caller that look alike: canonical mask, order, context bits."""
 
     order: int

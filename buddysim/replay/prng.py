@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from buddysim.replay.digest import blake2b
 
 __all__ = ["Stream", "derive_seed"]
 

@@ -1,14 +1,13 @@
 """Recorded callers that fail in the model: what they are declared to do then, acted out.
 
-A recording goes on as if its own request had worked.  A caller that ``--callers`` or the built-in
-file knows gets its declared way instead: a fallback's pieces stand for the recorded block, a drop
-stands for nothing.  A caller without a policy holds nothing, and nothing is guessed about it.
+A recording goes on as if its own request had worked.  A caller that ``--callers`` names, or that
+is well known, gets its declared way instead: a fallback's pieces stand for the recorded block, a
+drop stands for nothing.  A caller without a policy holds nothing, and nothing is guessed about it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from buddysim.kernel.context import Context
@@ -39,7 +38,7 @@ class Reactions:
             stats.declared = bool(rule.on_failure)
             stats.allow = dict(rule.allow)
             stats.shapes = [
-                replace(shape, context=rule.context) if shape.context & Context.UNKNOWN else shape
+                shape._replace(context=rule.context) if shape.context & Context.UNKNOWN else shape
                 for shape in stats.shapes
             ]
 

@@ -84,7 +84,7 @@ class RecordedRows:
         """Nothing: a recording leaves no question open."""
 
     def declare(self, callers: Sequence[CallerStats]) -> None:
-        """What ``--callers`` and the built-in file say of the callers."""
+        """What ``--callers`` and the well-known ones say of the callers."""
         self.reactions.finish(callers)
 
     def _kswapd(self, *, awake: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from buddysim.kernel.context import Context
 
@@ -35,8 +35,7 @@ _INTERRUPT = {
 _LARGEST_CPU = 0xFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """Who, where and in which context."""
 
     comm: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeGuard
 
 from buddysim.errors import TraceError
@@ -58,7 +57,7 @@ def open_trace(
         if profile is not None:
             era = profile_of(profile).name
             why = f"{layout.reason}; profile {era} by request"
-            layout = replace(layout, profile=era, reason=why)
+            layout = layout._replace(profile=era, reason=why)
         return _reader(stream, layout, caller_by, salvage=salvage)
     except BaseException:
         stream.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from mmap import mmap
+from typing import NamedTuple
 
 __all__ = [
     "Cursor",
@@ -33,8 +34,7 @@ _FIELD = re.compile(
 _DECLARED_NAME = re.compile(r"(\w+)(?:\[[^\]]*\])?$")
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """Where a value lies in the raw record, in bytes."""
 
     offset: int
@@ -47,8 +47,7 @@ class Field:
         return int.from_bytes(data, "little", signed=self.signed)
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """One tracepoint."""
 
     name: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from buddysim.errors import TraceError
 from buddysim.source.perf_format import TracingData, parse_tracing_data
@@ -26,8 +26,7 @@ _LARGEST_SECTION = 1 << 28
 _SAMPLE_ID_ALL = 1 << 18
 
 
-@dataclass(frozen=True, slots=True)
-class PerfAttr:
+class PerfAttr(NamedTuple):
     """The parts of a perf_event_attr that say how records look."""
 
     type: int

@@ -6,7 +6,7 @@ Only the first block is looked at.  Everything found here can be overridden with
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from buddysim.errors import ConfigError, TraceError
 from buddysim.kernel.context import Context
@@ -32,8 +32,7 @@ _MAGIC = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """Format and kernel era of a file, with the reasons."""
 
     format: str
