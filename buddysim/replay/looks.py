@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import NamedTuple
 
-from buddysim.mm.fragmentation import unusable_free_index
+from buddysim.mm.fragmentation import free_pages
 from buddysim.replay.glance import (
     EVENT,
     FAILED,
@@ -42,18 +42,12 @@ class Sample(NamedTuple):
     @property
     def largest_order(self) -> tuple[int, ...]:
         """Largest order with a free block, -1 for none."""
-        return tuple(
-            max((order for order, blocks in enumerate(nr_free) if blocks), default=-1)
-            for nr_free in self.nr_free
-        )
+        return tuple(map(_largest_order, self.nr_free))
 
     @property
     def unusable_index(self) -> tuple[tuple[float, ...], ...]:
         """Share of free memory in blocks below order 3, and below order 9 (fact sheet 9.1)."""
-        return tuple(
-            tuple(unusable_free_index(nr_free, order) / 1000 for order in _SHOWN_ORDERS)
-            for nr_free in self.nr_free
-        )
+        return tuple(map(_unusable_index, self.nr_free))
 
 
 class Occupancy(NamedTuple):
@@ -94,6 +88,20 @@ class Looks:
             )
             for caller in largest[:_CALLERS_SHOWN]
         ]
+
+
+def _largest_order(nr_free: Sequence[int]) -> int:
+    order = len(nr_free) - 1
+    while order >= 0 and not nr_free[order]:
+        order -= 1
+    return order
+
+
+def _unusable_index(nr_free: Sequence[int]) -> tuple[float, ...]:
+    free = free_pages(nr_free)
+    if not free:
+        return (1.0,) * len(_SHOWN_ORDERS)
+    return tuple(free_pages(nr_free[:order]) * 1000 // free / 1000 for order in _SHOWN_ORDERS)
 
 
 def _sample(words: array[int]) -> Sample:
