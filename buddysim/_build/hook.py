@@ -62,6 +62,10 @@ if os.name == "posix":
     COMPILER_FLAGS.append("-DCYTHON_INLINE=__inline__ __attribute__((always_inline))")
 
 
+SHARED_MODULE = "buddysim._cython"
+"""What Cython needs for typed memoryviews, once instead of in every module: that halves the time
+to compile and the size of the wheel, and imports are quicker."""
+
 LIMITED_API = (3, 11)
 """The stable ABI has had buffers, and so typed memoryviews, since then."""
 
@@ -77,15 +81,17 @@ def compile_modules(
     from setuptools import Distribution, Extension
     from setuptools.command.build_ext import build_ext
 
+    sources = {source.removesuffix(".py").replace("/", "."): source for source in TO_CYTHONIZE}
+    sources[SHARED_MODULE] = SHARED_MODULE.replace(".", "/") + ".c"  # Cython writes it
     extensions = [
         Extension(
-            source.removesuffix(".py").replace("/", "."),
+            name,
             [source],
             extra_compile_args=COMPILER_FLAGS,
             py_limited_api=limited_api,
             define_macros=_limited_macros() if limited_api else [],
         )
-        for source in TO_CYTHONIZE
+        for name, source in sources.items()
     ]
     previous = Path.cwd()
     os.chdir(root)
@@ -93,6 +99,7 @@ def compile_modules(
         modules = cythonize(
             extensions,
             compiler_directives=COMPILER_DIRECTIVES,
+            shared_utility_qualified_name=SHARED_MODULE,
             build_dir=str(build_dir / "c"),
             quiet=True,
         )

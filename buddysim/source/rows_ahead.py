@@ -84,7 +84,7 @@ class _Kept:
         self._same: dict[str, array[int]] = {}
         for name in _OFTEN_THE_SAME if len(batch) else ():
             column = getattr(batch, name)
-            if column[:-1].tobytes() == column[1:].tobytes():
+            if _is_uniform(column):
                 self._same[name] = column[:1]
                 setattr(batch, name, _NOTHING)
 
@@ -93,3 +93,8 @@ class _Kept:
         for name, number in self._same.items():
             setattr(self._batch, name, number * len(self._batch))
         return self._batch
+
+
+def _is_uniform(column: array[int]) -> bool:
+    """Does a column hold one number only?  Most that do not differ at their ends."""
+    return column[0] == column[-1] and column == column[:1] * len(column)
