@@ -25,8 +25,8 @@ _C_TYPES = {
 def typed(function: Callable[..., bool], *typecodes: str) -> Callable[..., bool]:
     """The variant of a function below for columns of these typecodes.
 
-    Interpreted there is only one, for :func:`gather` a quicker one.  Compiled, letting Cython choose at each call would be slow and
-    would import numpy to look for its arrays.
+    Interpreted there is one for all, of :func:`gather` a quicker one.  Compiled, letting Cython
+    choose at each call would be slow and would import numpy to look for its arrays.
     """
     variants: dict[str, Callable[..., bool]] | None = getattr(function, "__signatures__", None)
     if variants is None:
