@@ -15,7 +15,7 @@ cdef class Glances:
     cdef readonly long long stride, next_event
     cdef long long[::1] words
 
-    @cython.locals(event="long long", first="long long")
+    @cython.locals(event="long long")
     cpdef int due(self, object batch, int row, int end, object state) except -1
 
     @cython.locals(words="long long[::1]", at=Py_ssize_t)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from buddysim.mm.machine import Machine
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.engine import replay
 from buddysim.replay.outcome import RunResult
-from buddysim.source.event import Trace
+from buddysim.source.event import EventBatch, Trace
 from buddysim.source.open import open_trace
 from buddysim.source.write import write_trace
 
@@ -73,6 +74,31 @@ def test_fewer_samples_are_among_the_many(run: RunResult) -> None:
     many = {sample.event: sample for sample in run.samples}
     assert all(many[sample.event] == sample for sample in few.samples)
     assert few.digest == run.digest
+
+
+class Often:
+    """Cuts a trace into pieces of seven events."""
+
+    every = 7
+
+    def begin(self, machine: Machine) -> None:
+        """Nothing to see yet."""
+
+    def after(self, machine: Machine, piece: EventBatch) -> bool:
+        """Go on."""
+        return True
+
+
+def test_the_same_samples_however_a_trace_is_cut() -> None:
+    fault = "fail_page_alloc:probability=5,min-order=0"
+    config = ReplayConfig(max_samples=50, faults=(fault,), seed=3)
+    whole = replay(open_trace(str(MANYFILES)), config)
+    cut = replay(open_trace(str(MANYFILES)), config, watcher=Often())
+    assert cut.samples == whole.samples
+    assert cut.occupancy == whole.occupancy
+    failed = [sample.failed for sample in whole.samples]
+    assert failed == sorted(failed)
+    assert whole.totals.failed == failed[-1] > failed[len(failed) // 2] > 0
 
 
 class Untold:
