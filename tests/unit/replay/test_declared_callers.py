@@ -37,6 +37,26 @@ def test_a_file_comes_first_and_its_first_match_decides(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("glob", "caller", "matches"),
+    [
+        ("e1000_*", "e1000_alloc", True),
+        ("e1000_*", "e100_alloc", False),
+        ("e1000?", "e1000e", True),
+        ("e100[0-9]_x", "e1005_x", True),
+        ("e100[0-9]_x", "e100a_x", False),
+        ("*_rx", "igb_rx", True),
+        ("plain", "plain", True),
+        ("plain", "plainer", False),
+    ],
+)
+def test_globs_match_whole_names(tmp_path: Path, glob: str, caller: str, matches: bool) -> None:
+    path = tmp_path / "callers.toml"
+    path.write_text(f'[[caller]]\nglob = "{glob}"\n', encoding="utf-8")
+    rule = load_declared_callers(str(path)).rule_for(caller)
+    assert (rule is not None and rule.glob == glob) is matches
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("[[caller", "not TOML"),
