@@ -8,6 +8,7 @@ from buddysim.kernel import watermark
 from buddysim.kernel.gfp import Gfp
 from buddysim.kernel.pcp import pcp_sizes
 from buddysim.kernel.profile import Profile, profile_of
+from buddysim.mm.alloc_flags import slow_path_flags
 from buddysim.mm.cause import explain_failure
 from buddysim.mm.fallback import SCHEMES
 from buddysim.mm.free_area import (
@@ -37,7 +38,7 @@ __all__ = ["Machine", "MachineSpec", "Sysctl", "ZoneSpec", "build_machine"]
 _PCP_RULES = {"fixed": PCP_FIXED, "low": PCP_LOW, "dynamic": PCP_DYNAMIC}
 _HIGHATOMIC_RULES = {"reserve": 0, "1%+block": 1, "round-up": 2}
 _MERGE_RULES = {"classic": MERGE_ALIKE, "claim": MERGE_RETAG}
-_CLASS_WORDS = ("dma", "dma32", "normal", "high", "movable")
+_ALLOCSTALL = tuple(f"allocstall_{word}" for word in ("dma", "dma32", "normal", "high", "movable"))
 _MAX_ORDER = 10
 _LOWMEM_LAST = 2
 _RESERVE_BLOCKS_3_13 = 2
@@ -62,6 +63,7 @@ class Machine:
         self.notebook: dict[str, Any] = {}
         """Small state of the policies; checkpoints copy it."""
         self.last_failure: Failure | None = None
+        self._flags: dict[tuple[bool, int, int, bool], int] = {}
         self.min_free_kbytes = 0
         self.has_normal_zone = any(zone.zone_index >= 2 for zone in allocator.zones)
         self.unplaced_pages = 0
@@ -120,6 +122,20 @@ class Machine:
             self.last_failure = path.explanation() if explain else None
         return pfn
 
+    def flags_of(self, request: Request) -> int:
+        """Alloc flags of a request at the min mark, worked out once for each kind of them."""
+        kind = (request.order > 0, request.gfp, request.context, request.realtime)
+        flags = self._flags.get(kind)
+        if flags is None:
+            flags = self._flags[kind] = slow_path_flags(
+                self.profile,
+                request.order,
+                request.gfp,
+                context=request.context,
+                realtime=request.realtime,
+            )
+        return flags
+
     def alloc_bulk(self, nr_pages: int, gfp: int, *, cpu: int = 0, node: int = 0) -> list[int]:
         """alloc_pages_bulk: order-0 pfns, possibly fewer than asked for."""
         pfns = self.allocator.bulk(nr_pages, gfp, cpu, node)
@@ -147,16 +163,12 @@ class Machine:
             for each in range(zone.nr_cpus) if cpu < 0 else (cpu,):
                 zone.drain_pages(each)
 
-    def wake_kswapd(self, request: Request) -> None:
-        """Slow-path wake-up (fact sheet 8.1)."""
-        self.hooks.kswapd.wake(self, request)
-
     def count_allocstall(self, request: Request) -> None:
         """One direct reclaim entry, under the era's counter name."""
         if self.profile.slowpath in {"2.6.25", "2.6.32"}:
             self.vmstat.add("allocstall")
         else:
-            self.vmstat.add(f"allocstall_{_CLASS_WORDS[request.class_index]}")
+            self.vmstat.add(_ALLOCSTALL[request.class_index])
 
     def unreserve_highatomic(self, request: Request, force: bool) -> bool:
         """Give back one highatomic pageblock somewhere in the request's zonelist."""

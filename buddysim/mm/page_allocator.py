@@ -170,6 +170,25 @@ class PageAllocator:
         zone = self.near_zone(pfn)
         return zone is not None and zone.free < zone.mark_min
 
+    def most_free(self, gfp: int, node: int) -> int:
+        """Free pages, per-cpu lists apart, of the fullest zone that a mask allows."""
+        highest = self.class_index(gfp)
+        most = 0
+        for zone in self.zonelist_of(gfp, node):
+            if zone.zone_index <= highest:
+                most = max(most, zone.free)
+        return most
+
+    def most_cached(self) -> int:
+        """Pages on the per-cpu lists of the zone that has most."""
+        most = 0
+        for zone in self.zones:
+            pages = 0
+            for cpu in range(zone.nr_cpus):
+                pages += zone.pcp_count[cpu]
+            most = max(most, pages)
+        return most
+
     def route_of(self, gfp: int) -> Route:
         """Where the route of a mask is remembered; perhaps that of another one still."""
         return self.routes[((gfp >> 3) & 3) | ((gfp >> 9) & 4)]

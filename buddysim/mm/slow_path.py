@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from buddysim.kernel.gfp import Gfp
-from buddysim.mm.alloc_flags import reserve_flags, slow_path_flags
+from buddysim.mm.alloc_flags import reserve_flags
 from buddysim.mm.cause import explain_failure
 from buddysim.mm.fallback import (
     ALLOC_CMA,
@@ -56,13 +56,7 @@ class SlowPath:
         self.begun = begun
         self.request = request
         self.zonelist = machine.allocator.zonelist_of(request.gfp, request.node)
-        self.flags = slow_path_flags(
-            machine.profile,
-            request.order,
-            request.gfp,
-            context=request.context,
-            realtime=request.realtime,
-        )
+        self.flags = machine.flags_of(request)
         self.no_progress_loops = 0
         self.compact_retries = 0
         self.compact_priority = CompactPriority.SYNC_LIGHT
@@ -105,9 +99,9 @@ class SlowPath:
         )
 
     def wake_kswapd(self) -> None:
-        """S1: wake kswapd of every node, if the mask allows."""
+        """S1: wake kswapd of every node, if the mask allows (8.1)."""
         if self.flags & ALLOC_KSWAPD:
-            self.machine.wake_kswapd(self.request)
+            self.machine.hooks.kswapd.wake(self.machine, self.request)
 
     def woken_attempt(self) -> int:
         """S1, S2: wake kswapd, then one pass over the zonelist."""
@@ -366,7 +360,7 @@ class SlowPath:
         """No compaction, no retry limit: small sleeping requests loop for ever."""
         request = self.request
         gfp = request.gfp
-        self.machine.wake_kswapd(request)
+        self.machine.hooks.kswapd.wake(self.machine, request)
         pfn = self.attempt(self.flags)
         for _ in range(MAX_LOOPS):
             if pfn >= 0:

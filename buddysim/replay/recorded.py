@@ -174,12 +174,8 @@ class RecordedRows:
 
     def _is_roomy(self, request: Request) -> bool:
         """Will a request that waits surely find a page?  Then nobody asks why it had to."""
-        if request.order:
-            return False
-        allocator = self._run.machine.allocator
-        highest = allocator.class_index(request.gfp)
-        zones = allocator.zonelist_of(request.gfp, request.node)
-        return any(zone.free >= _ROOMY and zone.zone_index <= highest for zone in zones)
+        most_free = self._run.machine.allocator.most_free
+        return request.order == 0 and most_free(request.gfp, request.node) >= _ROOMY
 
     def _wait(self, request: Request) -> int:
         """The recorded request slept until it worked, by means that a recording does not show.
@@ -192,7 +188,7 @@ class RecordedRows:
         pfn = -1
         if self.steering is not None:
             pfn = machine.alloc_pages(request.order, request.gfp, request=request)
-        elif any(zone.free_pcp >= _WORTH_DRAINING for zone in machine.zones):
+        elif machine.allocator.most_cached() >= _WORTH_DRAINING:
             machine.drain_all_pages()
             pfn = machine.allocator.alloc_fast(request.order, request.gfp, request.cpu, 0)
         if pfn >= 0:
