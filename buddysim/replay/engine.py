@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 import buddysim.mm.zone
 from buddysim.errors import ConfigError
 from buddysim.fault.plan import FaultPlan
-from buddysim.mm.fragmentation import fragmentation_index, unusable_free_index
 from buddysim.mm.machine import Machine, build_machine
 from buddysim.mm.zone import Zone
 from buddysim.replay.config import ReplayConfig
@@ -269,19 +268,15 @@ def rows_of(run: Run, trace: Trace) -> Rows:
 
 def zone_facts(zone: Zone) -> ZoneFacts:
     """A zone as it stands.  O(orders)."""
-    nr_free = tuple(zone.nr_free)
-    orders = range(len(nr_free))
     return ZoneFacts(
         name=zone.name,
         node=zone.node,
         managed_pages=zone.managed,
         free_pages=zone.free,
-        nr_free=nr_free,
+        nr_free=tuple(zone.nr_free),
         min_pages=zone.mark_min,
         low_pages=zone.mark_low,
         high_pages=zone.mark_high,
-        unusable_index=tuple(unusable_free_index(nr_free, order) / 1000 for order in orders),
-        extfrag_index=tuple(fragmentation_index(nr_free, order) / 1000 for order in orders),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from buddysim.mm.fragmentation import fragmentation_index, unusable_free_index
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.looks import Looks, Occupancy, Sample
 from buddysim.replay.story_facts import StoryFacts
@@ -197,8 +198,7 @@ class WarningSummary:
     lines_dropped: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneFacts:
+class ZoneFacts(NamedTuple):
     """One zone at the end of the run.  Index tuples run over orders 0..10."""
 
     name: str
@@ -209,8 +209,18 @@ class ZoneFacts:
     min_pages: int
     low_pages: int
     high_pages: int
-    unusable_index: tuple[float, ...]
-    extfrag_index: tuple[float, ...]
+
+    @property
+    def unusable_index(self) -> tuple[float, ...]:
+        """Share of free memory in blocks too small for each order (fact sheet 9.1)."""
+        orders = range(len(self.nr_free))
+        return tuple(unusable_free_index(self.nr_free, order) / 1000 for order in orders)
+
+    @property
+    def extfrag_index(self) -> tuple[float, ...]:
+        """Why a request of each order would fail (fact sheet 9.2); -1 where it would not."""
+        orders = range(len(self.nr_free))
+        return tuple(fragmentation_index(self.nr_free, order) / 1000 for order in orders)
 
 
 @dataclass(slots=True)
