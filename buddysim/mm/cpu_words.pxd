@@ -20,6 +20,10 @@ cdef class CpuWords(PageArrays):
     cdef public int[:] pcp_free_count
     cdef public int[:] pcp_flags
 
+    @cython.locals(pages=cython.long, cpu=cython.int)
+    cpdef long drift(self) noexcept
+    @cython.locals(pages=cython.long, cpu=cython.int)
+    cpdef long pcp_pages(self) noexcept
     cdef inline int pindex_order(self, int pindex) noexcept
     @cython.locals(high=cython.int)
     cdef int clamp_high(self, int cpu) noexcept

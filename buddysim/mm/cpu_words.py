@@ -40,6 +40,20 @@ class CpuWords(PageArrays):
         self.free_diff = by_cpu[bare.FREE_DIFF :: bare.CPU_WORDS]
         self.cma_diff = by_cpu[bare.CMA_DIFF :: bare.CPU_WORDS]
 
+    def drift(self) -> int:
+        """Free pages that the cpus have not reported to the zone yet (3.6); may be negative."""
+        pages = 0
+        for cpu in range(self.nr_cpus):
+            pages += self.free_diff[cpu]
+        return pages
+
+    def pcp_pages(self) -> int:
+        """Pages on all cpus' pcp lists."""
+        pages = 0
+        for cpu in range(self.nr_cpus):
+            pages += self.pcp_count[cpu]
+        return pages
+
     def pindex_order(self, pindex: int) -> int:
         """Order of the blocks on a pcp list."""
         return _THP_ORDER if pindex >= _THP_LIST else pindex // 3

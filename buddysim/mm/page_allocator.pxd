@@ -45,8 +45,6 @@ cdef class PageAllocator:
     cpdef bint is_reserve(self, long pfn) except -1
     @cython.locals(zone=Zone, most="long long", highest=cython.int)
     cpdef long most_free(self, long gfp, long node) except -1
-    @cython.locals(zone=Zone, most=cython.long, pages=cython.long, cpu=cython.int)
-    cpdef long most_cached(self) except -1
     @cython.locals(route=Route, zone=Zone, index=cython.int)
     cpdef long alloc_fast(self, int order, long gfp, int cpu, long node) except -2
     cdef inline Route route_of(self, long gfp)

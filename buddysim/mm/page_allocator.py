@@ -179,16 +179,6 @@ class PageAllocator:
                 most = max(most, zone.free)
         return most
 
-    def most_cached(self) -> int:
-        """Pages on the per-cpu lists of the zone that has most."""
-        most = 0
-        for zone in self.zones:
-            pages = 0
-            for cpu in range(zone.nr_cpus):
-                pages += zone.pcp_count[cpu]
-            most = max(most, pages)
-        return most
-
     def route_of(self, gfp: int) -> Route:
         """Where the route of a mask is remembered; perhaps that of another one still."""
         return self.routes[((gfp >> 3) & 3) | ((gfp >> 9) & 4)]

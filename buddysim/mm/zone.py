@@ -101,12 +101,12 @@ class Zone(ToldArea):
     @property
     def true_free(self) -> int:
         """Free pages with every cpu's drift folded in."""
-        return self.free + sum(self.free_diff)
+        return self.free + self.drift()
 
     @property
     def free_pcp(self) -> int:
         """Pages on all cpus' pcp lists."""
-        return sum(self.pcp_count)
+        return self.pcp_pages()
 
     def nr_free_type(self, order: int, migratetype: int) -> int:
         """Blocks on one free list; O(length), for reports."""

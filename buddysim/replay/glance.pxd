@@ -25,7 +25,7 @@ cdef class Glances:
     cdef Py_ssize_t held_pages(self, long long[::1] live_pages) except? -1
 
     @cython.locals(
-        words="long long[::1]", used="long long", zone=Zone, cpu=int, order=int,
+        words="long long[::1]", used="long long", zone=Zone, order=int,
     )
     cdef Py_ssize_t used_pages(self, Py_ssize_t at) except? -1
 

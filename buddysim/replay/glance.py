@@ -50,7 +50,7 @@ class Glances:
         self.width = HEAD_WORDS + WORDS_PER_ZONE * len(zones)
         self.column = array("q", [0]) * (self.width * (self.most + 2))
         """One glance after the other, ``width`` words each."""
-        self.words = self.column
+        self.words = self.column  # compiled: a view of it
         self.held: list[array[int]] = []
         """By glance: pages held, by caller index; empty when there are too many callers."""
         self.count = 0
@@ -92,9 +92,7 @@ class Glances:
         words = self.words
         used = 0
         for zone in self.zones:
-            used += zone.managed - zone.free
-            for cpu in range(zone.nr_cpus):
-                used -= zone.free_diff[cpu] + zone.pcp_count[cpu]
+            used += zone.managed - zone.free - zone.drift() - zone.pcp_pages()
             words[at] = zone.free
             for order in range(_NR_ORDERS):
                 words[at + 1 + order] = zone.nr_free[order]

@@ -188,7 +188,7 @@ class RecordedRows:
         pfn = -1
         if self.steering is not None:
             pfn = machine.alloc_pages(request.order, request.gfp, request=request)
-        elif machine.allocator.most_cached() >= _WORTH_DRAINING:
+        elif any(zone.free_pcp >= _WORTH_DRAINING for zone in machine.zones):
             machine.drain_all_pages()
             pfn = machine.allocator.alloc_fast(request.order, request.gfp, request.cpu, 0)
         if pfn >= 0:
