@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from buddysim.mm.alloc_flags import slow_path_flags
 from buddysim.mm.cause import try_zone
 from buddysim.mm.request import Failure, Request, ZoneTry
 from buddysim.replay.outcome import FailureRow, FirstSeen, ZoneLook
@@ -71,15 +70,12 @@ def report_failure(run: Run, failed: FailedRequest) -> FailureRow:
 
 def explain_unasked(run: Run, request: Request) -> Failure:
     """Why the machine as it stands would refuse a request; nothing changes."""
-    flags = slow_path_flags(
-        run.machine.profile, request.order, request.gfp, context=request.context
-    )
-    return run.machine.explain(request, flags)
+    return run.machine.explain(request, run.machine.flags_of(request))
 
 
 def _look_at_zones(run: Run, request: Request) -> tuple[ZoneTry, ...]:
     machine = run.machine
-    flags = slow_path_flags(machine.profile, request.order, request.gfp, context=request.context)
+    flags = machine.flags_of(request)
     allowed = machine.allocator.zonelist_of(request.gfp, request.node)
     return tuple(try_zone(zone, request, flags) for zone in allowed if zone.managed)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from buddysim.kernel.context import Context
 from buddysim.kernel.gfp_table import Gfp
-from buddysim.mm.alloc_flags import reserve_flags, slow_path_flags
+from buddysim.mm.alloc_flags import reserve_flags
 from buddysim.mm.fallback import ALLOC_CMA, ALLOC_KSWAPD, ALLOC_NO_WATERMARKS
 from buddysim.mm.request import Failure, Request
 from buddysim.replay.failure import explain_unasked
@@ -221,7 +221,7 @@ def shortage(machine: Machine, request: Request, zone: Zone) -> int:
 
 def _flags_of(machine: Machine, request: Request) -> list[int]:
     """Flag words of the slow path's attempts: plain, then with the task's right to reserves."""
-    flags = slow_path_flags(machine.profile, request.order, request.gfp, context=request.context)
+    flags = machine.flags_of(request)
     rights = reserve_flags(
         request.gfp, memalloc_task=request.memalloc_task, oom_victim=request.oom_victim
     )
