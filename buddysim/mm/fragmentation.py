@@ -6,7 +6,7 @@ thousandths.  Every function is O(MAX_PAGE_ORDER) per index.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from operator import mul
 
 from buddysim.kernel.constants import NR_PAGE_ORDERS
@@ -19,6 +19,7 @@ __all__ = [
     "free_pages",
     "suitable_blocks",
     "unusable_free_index",
+    "unusable_free_indexes",
     "unusable_line",
 ]
 
@@ -38,10 +39,16 @@ def suitable_blocks(nr_free: Sequence[int], order: int) -> int:
 
 def unusable_free_index(nr_free: Sequence[int], order: int) -> int:
     """Share of free memory in blocks too small for ``order``: 0..1000; 1000 when none is free."""
+    (index,) = unusable_free_indexes(nr_free, (order,))
+    return index
+
+
+def unusable_free_indexes(nr_free: Sequence[int], orders: Collection[int]) -> tuple[int, ...]:
+    """:func:`unusable_free_index` for each of ``orders``."""
     free = free_pages(nr_free)
     if free == 0:
-        return 1000
-    return free_pages(nr_free[:order]) * 1000 // free
+        return (1000,) * len(orders)
+    return tuple(free_pages(nr_free[:order]) * 1000 // free for order in orders)
 
 
 def fragmentation_index(nr_free: Sequence[int], order: int) -> int:
@@ -79,8 +86,8 @@ def format_extfrag(index: int) -> str:
 
 def unusable_line(node: int, zone: str, nr_free: Sequence[int]) -> str:
     """A zone's line of /sys/kernel/debug/extfrag/unusable_index, with its trailing space."""
-    values = (format_unusable(unusable_free_index(nr_free, order)) for order in range(len(nr_free)))
-    return _line(node, zone, values)
+    indexes = unusable_free_indexes(nr_free, range(len(nr_free)))
+    return _line(node, zone, map(format_unusable, indexes))
 
 
 def extfrag_line(node: int, zone: str, nr_free: Sequence[int]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import NamedTuple
 
-from buddysim.mm.fragmentation import free_pages
+from buddysim.mm.fragmentation import unusable_free_indexes
 from buddysim.replay.glance import (
     EVENT,
     FAILED,
@@ -98,10 +98,7 @@ def _largest_order(nr_free: Sequence[int]) -> int:
 
 
 def _unusable_index(nr_free: Sequence[int]) -> tuple[float, ...]:
-    free = free_pages(nr_free)
-    if not free:
-        return (1.0,) * len(_SHOWN_ORDERS)
-    return tuple(free_pages(nr_free[:order]) * 1000 // free / 1000 for order in _SHOWN_ORDERS)
+    return tuple(index / 1000 for index in unusable_free_indexes(nr_free, _SHOWN_ORDERS))
 
 
 def _sample(words: array[int]) -> Sample:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from buddysim.mm.fragmentation import fragmentation_index, unusable_free_index
+from buddysim.mm.fragmentation import fragmentation_index, unusable_free_indexes
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.looks import Looks, Occupancy, Sample
 from buddysim.replay.story_facts import StoryFacts
@@ -214,7 +214,7 @@ class ZoneFacts(NamedTuple):
     def unusable_index(self) -> tuple[float, ...]:
         """Share of free memory in blocks too small for each order (fact sheet 9.1)."""
         orders = range(len(self.nr_free))
-        return tuple(unusable_free_index(self.nr_free, order) / 1000 for order in orders)
+        return tuple(index / 1000 for index in unusable_free_indexes(self.nr_free, orders))
 
     @property
     def extfrag_index(self) -> tuple[float, ...]:
