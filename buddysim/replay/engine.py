@@ -235,6 +235,7 @@ class _Player:
     def _play(self, batch: EventBatch) -> None:
         end = len(batch)
         play_rows(self.run, self.rows, batch, 0, end)
+        # The inner loop looks before a row, and behind the last one only if that was ordinary.
         self.glances.due(batch, end, end, self.run.loop)
         self.run.result.events += end
 

@@ -36,15 +36,13 @@ class TextTrace(AheadReader):
             profile=layout.profile,
         )
         self.tables = Tables()
-        perf = layout.format == "perf-script"
         self._decoder = LineDecoder(
             self.meta,
             self.tables,
             era=layout.profile or DEFAULT_PROFILE,
-            perf=perf,
+            perf=layout.format == "perf-script",
             caller_by=caller_by,
         )
-        self._perf = perf
         self._is_read = False
 
     def _begin(self) -> None:
@@ -53,7 +51,7 @@ class TextTrace(AheadReader):
             self._stream = open_stream(self.meta.path)
             self._decoder.begin()
         self._is_read = True
-        self._scanner = Scanner(self._decoder, self._perf)
+        self._scanner = Scanner(self._decoder, self.meta.format == "perf-script")
         self.meta.truncated = False
 
     def read(self) -> Iterator[EventBatch]:
