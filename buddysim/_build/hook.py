@@ -34,6 +34,7 @@ TO_CYTHONIZE: tuple[str, ...] = (
     "buddysim/replay/live_blocks.py",
     "buddysim/replay/loop.py",
     "buddysim/replay/shape_counts.py",
+    "buddysim/replay/waiting.py",
     "buddysim/source/columns.py",
     "buddysim/source/first_events.py",
     "buddysim/source/perf_samples.py",

@@ -73,6 +73,7 @@ cdef class FallbackArea(FreeArea):
     @cython.locals(
         block_nr_pages=cython.int, order=cython.int, index=cython.int, size=cython.longlong
     )
+    cdef bint has_highatomic(self) noexcept
     cpdef bint unreserve_highatomic(self, int migratetype, bint force) noexcept
     cdef void count_extfrag(
         self, int index, int order, int fallback_order, int migratetype, int fallback

@@ -456,6 +456,15 @@ class FallbackArea(FreeArea):
             order += 1
         return False
 
+    def has_highatomic(self) -> bool:
+        """Is there a free block of a highatomic pageblock?"""
+        order = 0
+        while order <= _MAX_ORDER:
+            if self.first(order, _HIGHATOMIC) >= 0:
+                return True
+            order += 1
+        return False
+
     def count_extfrag(
         self, index: int, order: int, fallback_order: int, migratetype: int, fallback: int
     ) -> None:

@@ -163,12 +163,11 @@ class Machine:
             for each in range(zone.nr_cpus) if cpu < 0 else (cpu,):
                 zone.drain_pages(each)
 
-    def count_allocstall(self, request: Request) -> None:
-        """One direct reclaim entry, under the era's counter name."""
-        if self.profile.slowpath in {"2.6.25", "2.6.32"}:
-            self.vmstat.add("allocstall")
-        else:
-            self.vmstat.add(_ALLOCSTALL[request.class_index])
+    def count_allocstall(self, class_index: int, entries: int = 1) -> None:
+        """Direct reclaim was entered by requests of a class, under the era's counter name."""
+        old = self.profile.slowpath in {"2.6.25", "2.6.32"}
+        if entries:
+            self.vmstat.add("allocstall" if old else _ALLOCSTALL[class_index], entries)
 
     def unreserve_highatomic(self, request: Request, force: bool) -> bool:
         """Give back one highatomic pageblock somewhere in the request's zonelist."""

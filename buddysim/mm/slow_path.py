@@ -124,7 +124,7 @@ class SlowPath:
     def direct_reclaim(self) -> int:
         """S7: pages reclaimed; counts one allocstall."""
         self.reclaim_rounds += 1
-        self.machine.count_allocstall(self.request)
+        self.machine.count_allocstall(self.request.class_index)
         return self.machine.hooks.reclaim.reclaim(self.machine, self.request)
 
     def direct_compact(self, priority: CompactPriority) -> int:

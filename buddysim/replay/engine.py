@@ -176,6 +176,8 @@ def play_rows(run: Run, rows: Rows, batch: EventBatch, start: int, end: int) -> 
             loop.kinds[batch.kind[row]] += 1
             rows.row(batch, row)
             row += 1
+    if any(loop.stalls):
+        run.count_stalls()
 
 
 def close_books(run: Run) -> None:

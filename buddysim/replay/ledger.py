@@ -59,7 +59,13 @@ class Ledger:
         """How far :meth:`next_background` has come."""
 
     def add(self, key: int, sim_pfn: int, caller: int, order: int) -> None:
-        """A block came to life.  O(1)."""
+        """A block came to life.  O(1).
+
+        One that lived there, of whose end nothing is known, is forgotten: its pages become
+        background.
+        """
+        if key in self.live:
+            self.remove(key)
         slot = self.live.put(key, pack(sim_pfn, caller, order))
         if sim_pfn != NOWHERE:
             self.live.set_owner(sim_pfn - self.first, slot)

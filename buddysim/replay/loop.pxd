@@ -4,9 +4,11 @@ from buddysim.mm.page_allocator cimport PageAllocator
 from buddysim.replay.glance cimport Glances
 from buddysim.replay.live_blocks cimport LiveBlocks
 from buddysim.replay.shape_counts cimport ShapeCounts
+from buddysim.replay.waiting cimport wait_for_page
 
 cdef long long _ALLOC, _FREE, _CALLER_MASK, _NOWHERE
 cdef long _WAIT, _RESERVE_RIGHTS
+cdef int _WAITS
 
 
 @cython.locals(cpus=cython.ushort[::1], row=cython.Py_ssize_t)

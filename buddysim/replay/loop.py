@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from buddysim.kernel.gfp_table import Gfp
 from buddysim.replay.shape_counts import ShapeCounts
+from buddysim.replay.waiting import WAITS, wait_for_page
 from buddysim.source.event import EventBatch, EventKind
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ _CALLER_MASK = (1 << 32) - 1
 _WAIT = int(Gfp.DIRECT_RECLAIM)
 _RESERVE_RIGHTS = int(Gfp.HIGH | Gfp.MEMALLOC)
 _NOWHERE = (1 << 27) - 1
+_WAITS = WAITS
+_ZONE_CLASSES = 5
 
 
 class ResultColumn:
@@ -105,6 +108,8 @@ class LoopState:
         """Take the recorded pages, not those the model would choose."""
         self.quiet = bytearray(kind <= _LAST_QUIET and kind not in _TELLING for kind in range(256))
         """1 for kinds that change nothing and are only counted."""
+        self.stalls = array("q", bytes(8 * _ZONE_CLASSES))
+        """Requests that waited for memory, by the highest zone they may use; drained."""
         self.succeeded = 0
         self.failed = 0
         self.freed = 0
@@ -264,15 +269,20 @@ def release_live(
 
 
 def try_again(state: LoopState, rights: int, order: int, gfp: int, cpu: int, caller: int) -> int:
-    """A request that the low mark denied, at the min mark where it may; pfn or -1."""
+    """A request that the low mark denied, at the min mark or later where it may; pfn or -1."""
     state.tried = 1
     if not state.is_plain or not rights:
         return -1
     allocator = state.allocator
     pfn = allocator.alloc_woken(order, gfp, rights, cpu, 0)
+    if pfn >= 0:
+        if uses_reserves(gfp) and allocator.is_reserve(pfn):
+            state.reserve_pages[caller] += 1 << order
+    elif rights & _WAITS:
+        pfn = wait_for_page(allocator, gfp, rights, cpu)
+        if pfn >= 0:
+            state.stalls[allocator.class_index(gfp)] += 1
     state.tried = 2 if pfn < 0 else 0
-    if pfn >= 0 and uses_reserves(gfp) and allocator.is_reserve(pfn):
-        state.reserve_pages[caller] += 1 << order
     return pfn
 
 

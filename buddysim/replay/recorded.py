@@ -13,6 +13,7 @@ from buddysim.replay.ledger import NOWHERE, caller_of, order_of, sim_pfn_of
 from buddysim.replay.outcome import FirstSeen
 from buddysim.replay.reaction import Reactions
 from buddysim.replay.run import RESULT_FAILED, RESULT_IGNORED, Asked, Site
+from buddysim.replay.waiting import ROOMY, WORTH_DRAINING
 from buddysim.source.event import EventBatch, EventKind
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ _KSWAPD_WAKE = int(EventKind.KSWAPD_WAKE)
 _KSWAPD = frozenset({_KSWAPD_WAKE, int(EventKind.KSWAPD_SLEEP)})
 _EXTFRAG = int(EventKind.EXTFRAG)
 _SLAB = frozenset({int(EventKind.KMALLOC), int(EventKind.KMEM_CACHE_ALLOC)})
-_WORTH_DRAINING = 64
-_ROOMY = 64
 _WAIT = int(Gfp.DIRECT_RECLAIM)
 _MEMALLOC = int(Gfp.MEMALLOC)
 _NOMEMALLOC = int(Gfp.NOMEMALLOC)
@@ -175,7 +174,7 @@ class RecordedRows:
     def _is_roomy(self, request: Request) -> bool:
         """Will a request that waits surely find a page?  Then nobody asks why it had to."""
         most_free = self._run.machine.allocator.most_free
-        return request.order == 0 and most_free(request.gfp, request.node) >= _ROOMY
+        return request.order == 0 and most_free(request.gfp, request.node) >= ROOMY
 
     def _wait(self, request: Request) -> int:
         """The recorded request slept until it worked, by means that a recording does not show.
@@ -188,7 +187,7 @@ class RecordedRows:
         pfn = -1
         if self.steering is not None:
             pfn = machine.alloc_pages(request.order, request.gfp, request=request)
-        elif any(zone.free_pcp >= _WORTH_DRAINING for zone in machine.zones):
+        elif any(zone.free_pcp >= WORTH_DRAINING for zone in machine.zones):
             machine.drain_all_pages()
             pfn = machine.allocator.alloc_fast(request.order, request.gfp, request.cpu, 0)
         if pfn >= 0:
@@ -207,8 +206,28 @@ class RecordedRows:
             self._count("outside_machine")
         elif taken < 1 << site.order:
             self._count("taken_in_use")
+            self._disown(pfn, site)
         run.granted(site, pfn)
         return Asked(pfn if taken >= 0 else NOWHERE)
+
+    def _disown(self, pfn: int, site: Site) -> None:
+        """Pages that the recording allocates belong to nobody else.
+
+        A recorded block that still holds some was freed unseen; one that the model placed, for a
+        caller that reacted to a failure, goes on without pages.
+        """
+        run = self._run
+        for page in range(pfn, pfn + (1 << site.order)):
+            key = run.ledger.owner_of(page)
+            if key < 0:
+                continue
+            entry = run.ledger.live[key]
+            self._release(key, site.cpu)
+            if sim_pfn_of(entry) == key:
+                run.loop.alloc_live += 1
+            else:
+                run.ledger.add(key, NOWHERE, caller_of(entry), order_of(entry))
+            run.machine.take_pages(pfn, site.order)
 
     def _observed_failure(self, batch: EventBatch, row: int, site: Site) -> None:
         """The recording says NULL.  The model is asked as ever, and keeps nothing."""

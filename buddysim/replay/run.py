@@ -18,6 +18,7 @@ from buddysim.replay.loop import LoopState, uses_reserves
 from buddysim.replay.outcome import FailureRow, FirstSeen, RunResult
 from buddysim.replay.policies import RecordedKswapd
 from buddysim.replay.tally import Tally
+from buddysim.replay.waiting import WAITS, waits
 
 if TYPE_CHECKING:
     from buddysim.source.event import EventBatch, Tables
@@ -178,11 +179,23 @@ class Run:
         )
 
     def rights(self, order: int, gfp: int, context: int) -> int:
-        """Alloc flags of a request's second attempt, if the inner loop may make it; else 0."""
+        """Alloc flags of a request's second attempt, if the inner loop may make it; else 0.
+
+        With ``WAITS`` where it may also make the others.
+        """
         profile = self.machine.profile
         if profile.slowpath == "2.6.25":
             return 0  # wakes kswapd whatever the mask says
-        return slow_path_flags(profile, order, gfp, context=context)
+        flags = slow_path_flags(profile, order, gfp, context=context)
+        return flags | WAITS if waits(profile, order, gfp) else flags
+
+    def count_stalls(self) -> None:
+        """Book the requests that waited for memory in the inner loop."""
+        stalls, told = self.loop.stalls, self.result.reconciled
+        told["waited_for_memory"] = told.get("waited_for_memory", 0) + sum(stalls)
+        for class_index, entries in enumerate(stalls):
+            self.machine.count_allocstall(class_index, entries)
+            stalls[class_index] = 0
 
     def inject(self, site: Site, number: int) -> Asked | None:
         """The failure of this request if the fault plan wants one, else None."""

@@ -1,0 +1,21 @@
+cimport cython
+
+from buddysim.mm.page_allocator cimport PageAllocator, Route
+from buddysim.mm.zone cimport Zone
+
+cdef long _WAIT, _ENDS, _SPECIAL
+cdef int _ROOMY, _WORTH_DRAINING, _WMARK_MIN, _NO_WATERMARKS, _KEPT_FLAGS
+
+
+@cython.locals(route=Route, flags=cython.int, pfn=cython.long)
+cpdef long wait_for_page(
+    PageAllocator allocator, long gfp, int alloc_flags, int cpu
+) except -2
+
+
+@cython.locals(zone=Zone, worth=cython.bint, cpu=cython.int)
+cdef bint _drain(PageAllocator allocator) except -1
+
+
+@cython.locals(zone=Zone, roomy=cython.bint, free=cython.longlong, mark=cython.longlong)
+cdef bint _is_certain(PageAllocator allocator, Route route, int alloc_flags) except -1
