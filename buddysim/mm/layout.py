@@ -9,8 +9,6 @@ other, and every page not placed is in use.  Within a type, the lowest fitting s
 
 from __future__ import annotations
 
-from sortedcontainers import SortedList
-
 from buddysim.mm.zone import Zone
 
 __all__ = ["free_all", "lay_out", "tag_pageblocks"]
@@ -53,6 +51,9 @@ class _Regions:
     """
 
     def __init__(self) -> None:
+        # Most machines start empty, or their recording tells where blocks lie.
+        from sortedcontainers import SortedList
+
         self._whole: list[SortedList] = [SortedList() for _ in range(_MAX_ORDER + 1)]
         self._split: list[SortedList] = [SortedList() for _ in range(_MAX_ORDER + 1)]
 

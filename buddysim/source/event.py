@@ -83,7 +83,10 @@ _COLUMNS = {
 
 
 class EventBatch:
-    """Up to ``BATCH_EVENTS`` rows, one ``array.array`` per column, all of equal length."""
+    """Up to ``BATCH_EVENTS`` rows, one ``array.array`` per column, all of equal length.
+
+    Of rows read ahead columns may be memoryviews instead: whoever needs an array's methods copies.
+    """
 
     __slots__ = (*_COLUMNS, "first")
 

@@ -14,6 +14,7 @@ from buddysim.source.columns import permute, typed
 from buddysim.source.decoder import CallerNames
 from buddysim.source.event import BATCH_EVENTS, EventBatch
 from buddysim.source.perf_samples import SampleScanner
+from buddysim.source.room import Copied, sliced
 from buddysim.source.slab_pages import name_slab_pages
 
 __all__ = ["RowOrder"]
@@ -26,9 +27,16 @@ _PERMUTE = {code: typed(permute, code) for code in set(EventBatch.typecodes.valu
 class RowOrder:
     """Takes rows out of a scanner, oldest first."""
 
-    def __init__(self, scanner: SampleScanner, names: CallerNames, unknown: str = "") -> None:
+    def __init__(
+        self,
+        scanner: SampleScanner,
+        names: CallerNames,
+        unknown: str = "",
+        copied: Copied = sliced,
+    ) -> None:
         """``unknown``: the name of threads that were never named; empty: ``:TID``."""
         self._unknown = unknown
+        self._copied = copied
         self._scanner = scanner
         self._names = names
         self._task_of = array("q")
@@ -67,21 +75,25 @@ class RowOrder:
             if cut < count:
                 for name, column in scanner.columns.items():
                     if name not in _CONSTANT:
-                        column[: count - cut] = self._picked(column, cut, count)
+                        rest = column[cut:count]
+                        self._put_in_order(column, cut, rest)
+                        column[: count - cut] = rest
             scanner.keep(count - cut)
 
-    def _picked(self, column: array[int], start: int, stop: int) -> array[int]:
-        """The rows at these places in order of time."""
-        picked = column[start:stop]
+    def _put_in_order(
+        self, column: array[int], start: int, rows: array[int] | memoryview[int]
+    ) -> None:
+        """Make of a copy of a column's rows from ``start`` those at these places in time."""
         if self._scanner.shuffled:
-            order = self._scanner.order_of_time[start:stop]
-            _PERMUTE[column.typecode](column, order, picked)
-        return picked
+            order = self._scanner.order_of_time[start : start + len(rows)]
+            _PERMUTE[column.typecode](column, order, rows)
 
     def _batch(self, start: int, stop: int) -> EventBatch:
         batch = EventBatch(self.first)
         for name, column in self._scanner.columns.items():
-            rows = column[start:stop] if name in _CONSTANT else self._picked(column, start, stop)
+            rows = self._copied(name, column, start, stop)
+            if name not in _CONSTANT:
+                self._put_in_order(column, start, rows)
             setattr(batch, name, rows)
         name_slab_pages(batch)
         self.first += len(batch)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 from buddysim.source.event import EventBatch
+from buddysim.source.room import Room
 
 __all__ = ["AheadReader", "RowsAhead"]
 
@@ -29,6 +30,14 @@ class AheadReader(ABC):
 
         Raises TraceError.
         """
+
+    def copied(
+        self, name: str, column: array[int], start: int, stop: int
+    ) -> array[int] | memoryview[int]:
+        """See ``room.Copied``: for a batch that is read now, whether or not it will be kept."""
+        if self._ahead is None:
+            return column[start:stop]
+        return self._ahead.copied(name, column, start, stop)
 
     def look_ahead(self, visit: Callable[[EventBatch], None]) -> None:
         """See :class:`LooksAhead`.  Raises TraceError when the file holds no event."""
@@ -52,6 +61,7 @@ class RowsAhead:
     def __init__(self, most_bytes: int | None = None) -> None:
         self._room = (_MOST_BYTES if most_bytes is None else most_bytes) // _ROW_BYTES
         self._kept: deque[_Kept] | None = deque()
+        self._memory = Room()
         self.rows = 0
         """How many were read."""
 
@@ -62,8 +72,17 @@ class RowsAhead:
             self.rows += len(batch)
             if self.rows > self._room:
                 self._kept = None
+                self._memory = Room()
             elif self._kept is not None:
                 self._kept.append(_Kept(batch))
+
+    def copied(
+        self, name: str, column: array[int], start: int, stop: int
+    ) -> array[int] | memoryview[int]:
+        """See ``room.Copied``: in memory to stay, where the rows are likely to."""
+        if self._kept is None or name in _OFTEN_THE_SAME:
+            return column[start:stop]
+        return self._memory.copied(column, start, stop)
 
     @property
     def is_whole(self) -> bool:

@@ -25,6 +25,7 @@ from buddysim.source.event_shape import (
     EVENT_STACK,
     Decoder,
 )
+from buddysim.source.room import Copied, sliced
 
 __all__ = ["PieceTable", "Scanner"]
 
@@ -457,13 +458,13 @@ class Scanner:
         self.line[row] = self.lines
         self.count = row + 1
 
-    def take(self, final: bool) -> EventBatch:
+    def take(self, final: bool, copied: Copied = sliced) -> EventBatch:
         """The rows so far as a batch.  Rows whose call chain may still come stay behind."""
         held = 0 if final else self._held()
         cut = self.count - held
         batch = EventBatch(self.first)
         for name, column in self.columns.items():
-            setattr(batch, name, column[:cut])
+            setattr(batch, name, copied(name, column, 0, cut))
             if held:
                 column[:held] = column[cut : self.count]
         for place, row in enumerate(self.last_row):

@@ -94,7 +94,7 @@ class TextTrace(AheadReader):
         return text[pos:]
 
     def _take(self, *, final: bool) -> EventBatch:
-        batch = self._scanner.take(final)
+        batch = self._scanner.take(final, self.copied)
         name_slab_pages(batch)
         self.meta.lines = self._scanner.lines
         self.meta.skipped_lines = self._scanner.skipped
