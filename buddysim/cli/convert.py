@@ -12,7 +12,7 @@ from buddysim.cli import _options as options
 from buddysim.errors import ConfigError
 
 if TYPE_CHECKING:
-    from buddysim.source.decoder import CallerBy
+    from buddysim.source.event import CallerBy
 
 __all__ = ["convert"]
 

@@ -16,7 +16,7 @@ from buddysim.errors import ConfigError
 if TYPE_CHECKING:
     from buddysim.replay.config import ReplayConfig
     from buddysim.replay.exploration import Exploration, ExploreOptions
-    from buddysim.source.decoder import CallerBy
+    from buddysim.source.event import CallerBy
 
 __all__ = ["explore", "explore_file"]
 

@@ -15,7 +15,7 @@ from buddysim.errors import ConfigError
 
 if TYPE_CHECKING:
     from buddysim.report.inspect import Inspection
-    from buddysim.source.decoder import CallerBy
+    from buddysim.source.event import CallerBy
 
 __all__ = ["inspect"]
 

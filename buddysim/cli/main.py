@@ -82,8 +82,11 @@ def _stub(verb: Verb) -> Callable[[], None]:
     return stub
 
 
-def build_app(wanted: str | None) -> typer.Typer:
-    """The command line with one verb's options loaded (all of them when ``wanted`` is ``*``)."""
+def build_app(wanted: str | None, *, alone: bool = False) -> typer.Typer:
+    """The command line with one verb's options loaded (all of them when ``wanted`` is ``*``).
+
+    ``alone``: nobody will ask for the list of verbs.
+    """
     app = typer.Typer(
         name="buddysim",
         cls=PlainGroup,
@@ -107,6 +110,8 @@ def build_app(wanted: str | None) -> typer.Typer:
         purpose, and learn who copes."""
 
     for verb in VERBS:
+        if alone and verb.name != wanted:
+            continue
         function = verb.load() if wanted in {verb.name, "*"} else _stub(verb)
         app.command(
             verb.name, cls=PlainCommand, short_help=verb.summary, context_settings=_CONTEXT
@@ -134,7 +139,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(words: list[str]) -> int:
-    app = build_app(_wanted(words))
+    wanted = _wanted(words)
+    alone = words[:1] == [wanted] and any(verb.name == wanted for verb in VERBS)
+    app = build_app(wanted, alone=alone)
     return run_guarded(lambda: _run(app, words))
 
 

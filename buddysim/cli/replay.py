@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from buddysim.replay.config import ReplayConfig
     from buddysim.replay.film import Film
     from buddysim.replay.outcome import RunResult
-    from buddysim.source.decoder import CallerBy
+    from buddysim.source.event import CallerBy
 
 __all__ = ["replay", "run_trace"]
 

@@ -13,7 +13,7 @@ from typing import Literal
 from buddysim.errors import ConfigError
 from buddysim.kernel.release import row_of_release
 
-__all__ = ["DEFAULT_PROFILE", "PROFILES", "Profile", "profile_of"]
+__all__ = ["DEFAULT_PROFILE", "PROFILES", "Profile", "era_of_release", "profile_of"]
 
 DEFAULT_PROFILE = "6.12"
 
@@ -265,3 +265,11 @@ def profile_of(name: str) -> Profile:
         raise ConfigError(
             f"profile {name!r}", expected="one of " + ", ".join(PROFILES), hint=error.expected
         ) from None
+
+
+def era_of_release(release: str) -> str:
+    """Profile of a kernel release such as ``6.1.0-13-amd64``; empty when it is none."""
+    try:
+        return profile_of(release).name
+    except ConfigError:
+        return ""

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from buddysim.errors import TraceError
+from buddysim.source.caller_names import CallerNames
 from buddysim.source.columns import gather, typed, undelta, widen
-from buddysim.source.decoder import CallerBy, CallerNames
-from buddysim.source.event import EventBatch, Tables, TraceMeta
+from buddysim.source.event import CallerBy, EventBatch, Tables, TraceMeta
 from buddysim.source.pack import DELTA_ESCAPE
 from buddysim.source.pack_layout import (
     CHUNK_HEADER_BYTES,

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from buddysim.errors import TraceError
-from buddysim.source.decoder import CallerBy, CallerNames
-from buddysim.source.event import EventBatch, Tables, TraceMeta
+from buddysim.kernel.profile import DEFAULT_PROFILE, era_of_release
+from buddysim.source.caller_names import CallerNames
+from buddysim.source.event import CallerBy, EventBatch, Tables, TraceMeta
 from buddysim.source.kallsyms import SymbolTable, kept_symbols, running_symbols
 from buddysim.source.perf_decoder import PerfDecoder
 from buddysim.source.perf_header import PerfHeader, read_perf_header
 from buddysim.source.perf_order import RowOrder
 from buddysim.source.perf_samples import SampleLayout, SampleScanner
 from buddysim.source.rows_ahead import AheadReader
-from buddysim.source.sniff import DEFAULT_PROFILE, era_of_release
 
 __all__ = ["PerfDataTrace", "sample_layout"]
 

@@ -9,7 +9,7 @@ from buddysim.errors import ConfigError
 from buddysim.kernel.context import Context
 from buddysim.kernel.gfp import decode_mask
 from buddysim.kernel.migratetype import from_printed
-from buddysim.source.decoder import CallerNames
+from buddysim.source.caller_names import CallerNames
 from buddysim.source.event import EventKind, TraceMeta
 from buddysim.source.event_shape import EVENT_OTHER, EVENT_SLAB
 from buddysim.source.fields import FieldReader

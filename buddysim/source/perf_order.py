@@ -10,8 +10,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
+from buddysim.source.caller_names import CallerNames
 from buddysim.source.columns import permute, typed
-from buddysim.source.decoder import CallerNames
 from buddysim.source.event import BATCH_EVENTS, EventBatch
 from buddysim.source.perf_samples import SampleScanner
 from buddysim.source.room import Copied, sliced

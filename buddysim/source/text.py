@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 
 from buddysim.errors import TraceError
-from buddysim.source.decoder import CallerBy, LineDecoder
-from buddysim.source.event import EventBatch, Tables, TraceMeta
+from buddysim.kernel.profile import DEFAULT_PROFILE
+from buddysim.source.decoder import LineDecoder
+from buddysim.source.event import CallerBy, EventBatch, Tables, TraceMeta
 from buddysim.source.rows_ahead import AheadReader
 from buddysim.source.scanner import Scanner
 from buddysim.source.slab_pages import name_slab_pages
-from buddysim.source.sniff import DEFAULT_PROFILE, Layout
+from buddysim.source.sniff import Layout
 from buddysim.source.stream import ByteStream, open_stream
 
 __all__ = ["TextTrace"]

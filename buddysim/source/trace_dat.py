@@ -12,8 +12,9 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from buddysim.errors import TraceError
-from buddysim.source.decoder import CallerBy, CallerNames
-from buddysim.source.event import BATCH_EVENTS, EventBatch, Tables, TraceMeta
+from buddysim.kernel.profile import DEFAULT_PROFILE, era_of_release
+from buddysim.source.caller_names import CallerNames
+from buddysim.source.event import BATCH_EVENTS, CallerBy, EventBatch, Tables, TraceMeta
 from buddysim.source.kallsyms import symbols_of
 from buddysim.source.perf_decoder import PerfDecoder
 from buddysim.source.perf_order import RowOrder
@@ -21,7 +22,6 @@ from buddysim.source.perf_samples import SampleScanner
 from buddysim.source.ring_buffer import RingBuffer
 from buddysim.source.ring_layout import ABSENT, EntryLayout, PageLayout, TraceClock
 from buddysim.source.rows_ahead import AheadReader
-from buddysim.source.sniff import DEFAULT_PROFILE, era_of_release
 from buddysim.source.trace_dat_header import TraceDatHeader, read_trace_dat_header
 from buddysim.source.trace_dat_pages import CpuReader, blocks_of, read_by_time
 

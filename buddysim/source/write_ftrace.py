@@ -12,9 +12,9 @@ from buddysim.kernel.constants import PAGEBLOCK_ORDER
 from buddysim.kernel.context import Context
 from buddysim.kernel.gfp import format_names
 from buddysim.kernel.migratetype import to_printed
-from buddysim.kernel.profile import profile_of
+from buddysim.kernel.profile import DEFAULT_PROFILE, profile_of
 from buddysim.source.event import EventBatch, EventKind, Tables, Trace, TraceMeta
-from buddysim.source.sniff import DEFAULT_PROFILE, PROFILE_COMMENT
+from buddysim.source.sniff import PROFILE_COMMENT
 from buddysim.source.tracepoints import KIND_NAMES
 
 __all__ = ["ftrace_lines"]

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from buddysim.kernel.context import Context
 from buddysim.kernel.gfp import format_names
+from buddysim.kernel.profile import DEFAULT_PROFILE
 from buddysim.source.event import EventBatch, EventKind, Tables, Trace
-from buddysim.source.sniff import DEFAULT_PROFILE
 
 __all__ = ["script_lines"]
 
