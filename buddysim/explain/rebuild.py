@@ -16,8 +16,8 @@ from buddysim.explain.look import class_names
 from buddysim.kernel.constants import MAX_PAGE_ORDER, ZONE_INDEX, ZONE_NAMES
 from buddysim.kernel.gfp import Gfp
 from buddysim.kernel.migratetype import LETTERS
+from buddysim.mm.failure import Failure
 from buddysim.mm.machine import build_machine
-from buddysim.mm.request import Failure
 from buddysim.mm.spec import MachineSpec, Sysctl, ZoneSpec
 from buddysim.source.kernel_log_model import FailureReport, ZoneReport
 

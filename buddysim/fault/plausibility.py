@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from buddysim.kernel.constants import PAGE_ALLOC_COSTLY_ORDER
 from buddysim.kernel.gfp_table import Gfp
-from buddysim.mm.request import ZoneTry
+from buddysim.mm.failure import ZoneTry
 
 __all__ = ["Plausibility", "PlausibilityNote", "assess_plausibility"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from buddysim.replay.failure_row import FailureRow, ZoneLook
 from buddysim.replay.film import ZoneFrame
-from buddysim.replay.outcome import FailureRow, ZoneLook
 
 __all__ = ["Step", "why_failed", "why_freed", "why_worked"]
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from buddysim.kernel.gfp import format_names
 from buddysim.lesson.step import Step, why_failed, why_freed, why_worked
 from buddysim.mm.machine import Machine
+from buddysim.replay.failure_row import FailureRow
 from buddysim.replay.film import ZoneFrame, look_at
-from buddysim.replay.outcome import FailureRow
 from buddysim.source.event import EventBatch, EventKind, Tables
 
 __all__ = ["STEPS_MAX", "Walk"]

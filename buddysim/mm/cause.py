@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from buddysim.mm.request import Failure, Request, ZoneTry
+from buddysim.mm.failure import Failure, ZoneTry
+from buddysim.mm.request import Request
 
 if TYPE_CHECKING:
     from buddysim.mm.page_allocator import PageAllocator

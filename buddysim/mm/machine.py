@@ -9,7 +9,6 @@ from buddysim.kernel.gfp import Gfp
 from buddysim.kernel.pcp import pcp_sizes
 from buddysim.kernel.profile import Profile, profile_of
 from buddysim.mm.alloc_flags import slow_path_flags
-from buddysim.mm.cause import explain_failure
 from buddysim.mm.fallback import SCHEMES
 from buddysim.mm.free_area import (
     MERGE_ALIKE,
@@ -23,14 +22,14 @@ from buddysim.mm.free_area import (
 from buddysim.mm.layout import free_all, lay_out, tag_pageblocks
 from buddysim.mm.page_allocator import PageAllocator
 from buddysim.mm.protocols import Hooks
-from buddysim.mm.request import Failure, Request
-from buddysim.mm.slow_path import SlowPath
+from buddysim.mm.request import Request
 from buddysim.mm.spec import MachineSpec, Sysctl, ZoneSpec
 from buddysim.mm.vmstat import VmStat
 from buddysim.mm.zone import WATERMARK_RULES, Zone
 
 if TYPE_CHECKING:
     from buddysim.mm.checkpoint import Checkpoint
+    from buddysim.mm.failure import Failure
     from buddysim.mm.state import ZoneState
 
 __all__ = ["Machine", "MachineSpec", "Sysctl", "ZoneSpec", "build_machine"]
@@ -110,12 +109,17 @@ class Machine:
         return pfn
 
     def _refuse(self, request: Request, cause: str) -> int:
+        from buddysim.mm.failure import Failure
+
         self.last_failure = Failure(request.order, request.gfp, request.context, cause)
         return -1
 
     def alloc_slow(self, request: Request, *, begun: bool = False, explain: bool = True) -> int:
         """What follows a failed first attempt; pfn or -1.  ``begun``: see :class:`SlowPath`."""
         self.allocator.slow_path_entries += 1
+        # Where memory is plenty nobody gets here.
+        from buddysim.mm.slow_path import SlowPath
+
         path = SlowPath(self, request, begun=begun)
         pfn = path.run()
         if pfn < 0:
@@ -180,6 +184,8 @@ class Machine:
 
     def explain(self, request: Request, alloc_flags: int) -> Failure:
         """The zone walk of a request at this moment, nothing changed."""
+        from buddysim.mm.cause import explain_failure
+
         request.class_index = self.allocator.class_index(request.gfp)
         request.migratetype = self.allocator.migratetype_of(request.gfp)
         return explain_failure(self.allocator, request, alloc_flags)

@@ -21,8 +21,9 @@ from buddysim.mm.fallback import (
 from buddysim.mm.protocols import CompactPriority, CompactResult
 
 if TYPE_CHECKING:
+    from buddysim.mm.failure import Failure
     from buddysim.mm.machine import Machine
-    from buddysim.mm.request import Failure, Request
+    from buddysim.mm.request import Request
 
 __all__ = ["MAX_LOOPS", "SlowPath"]
 

@@ -15,8 +15,9 @@ from typing import cast
 
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.engine import replay
+from buddysim.replay.failure_row import FailureRow
 from buddysim.replay.film import ZoneFrame, look_at
-from buddysim.replay.outcome import FailureRow, RunResult
+from buddysim.replay.outcome import RunResult
 from buddysim.replay.processes import Tell, run_each
 from buddysim.replay.run import RESULT_IGNORED
 from buddysim.replay.stepper import Stepper, ToldEvent, told_event

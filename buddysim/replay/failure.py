@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from buddysim.mm.cause import try_zone
-from buddysim.mm.request import Failure, Request, ZoneTry
-from buddysim.replay.outcome import FailureRow, FirstSeen, ZoneLook
+from buddysim.mm.failure import Failure, ZoneTry
+from buddysim.mm.request import Request
+from buddysim.replay.failure_row import FailureRow, ZoneLook
+from buddysim.replay.outcome import FirstSeen
 
 if TYPE_CHECKING:
     from buddysim.replay.run import Run

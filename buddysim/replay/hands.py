@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from buddysim.caller.policy import declares_fallback
-from buddysim.replay.outcome import FailureRow, FirstSeen
+from buddysim.replay.failure_row import FailureRow
+from buddysim.replay.outcome import FirstSeen
 from buddysim.replay.run import RESULT_FAILED, Run, Site
 from buddysim.replay.story import Episode
 from buddysim.source.action import Action

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from buddysim.replay.ledger import NOWHERE, caller_of, order_of, sim_pfn_of
-from buddysim.replay.outcome import Holding
 
 if TYPE_CHECKING:
     from buddysim.mm.request import Request
     from buddysim.mm.zone import Zone
+    from buddysim.replay.failure_row import Holding
     from buddysim.replay.run import Run
 
 __all__ = ["CACHED", "EARLIER", "PAGE_CACHE", "HolderWatch", "earlier_pages"]
@@ -160,6 +160,9 @@ def _user(run: Run, pfn: int) -> str:
 
 def _most(pages: dict[str, int], blocks: dict[str, int]) -> tuple[Holding, ...]:
     """The largest shares, then by name."""
+    # Most replays of short traces see no failure.
+    from buddysim.replay.failure_row import Holding
+
     held = [name for name in pages if pages[name] > 0]
     held.sort(key=lambda name: (-pages[name], name))
     return tuple(Holding(name, pages[name], blocks.get(name, 0)) for name in held[:_SHOWN])

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from buddysim.mm.request import Failure
+from buddysim.mm.failure import Failure
 from buddysim.replay.declared import load_declared_callers
 from buddysim.replay.engine import close_books, new_plan
 from buddysim.replay.follow import NOBODY, follow_rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from buddysim.replay.glance import (
 __all__ = ["Looks", "Occupancy", "Sample"]
 
 _SHOWN_ORDERS = (3, 9)
+_KEPT = 256
 _CALLERS_SHOWN = 8
 
 
@@ -97,7 +99,8 @@ def _largest_order(nr_free: Sequence[int]) -> int:
     return order
 
 
-def _unusable_index(nr_free: Sequence[int]) -> tuple[float, ...]:
+@lru_cache(maxsize=_KEPT)
+def _unusable_index(nr_free: tuple[int, ...]) -> tuple[float, ...]:
     return tuple(index / 1000 for index in unusable_free_indexes(nr_free, _SHOWN_ORDERS))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from buddysim.mm.fragmentation import fragmentation_index, unusable_free_indexes
 from buddysim.replay.config import ReplayConfig
@@ -13,17 +13,17 @@ from buddysim.replay.story_facts import StoryFacts
 from buddysim.source.event import TraceMeta
 from buddysim.warn.counters import FailureCount
 
+if TYPE_CHECKING:
+    from buddysim.replay.failure_row import FailureRow
+
 __all__ = [
     "CallerStats",
-    "FailureRow",
     "FirstSeen",
-    "Holding",
     "RunResult",
     "Shape",
     "Totals",
     "WarningSummary",
     "ZoneFacts",
-    "ZoneLook",
 ]
 
 
@@ -122,60 +122,6 @@ class CallerStats:
         for shape in self.shapes:
             counts[shape.gfp] = counts.get(shape.gfp, 0) + shape.attempted
         return dict(sorted(counts.items()))
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneLook:
-    """The last look at one zone for a failed request, in pages."""
-
-    name: str
-    node: int
-    free: int
-    mark: int
-    reserve: int
-    unusable: int
-    missing: int
-    verdict: str
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """Pages that somebody held at one moment."""
-
-    caller: str
-    """A caller's name, or one in parentheses for what no caller of the trace holds."""
-    pages: int
-    blocks: int = 0
-    """Of the places looked at, those with such a page in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class FailureRow:
-    """One failed request."""
-
-    event: int
-    line: int
-    time_ns: int
-    caller: str
-    task: str
-    order: int
-    gfp: int
-    context: int
-    cause: str
-    origin: str
-    """``natural``, ``injected`` or ``observed``."""
-    warned: str
-    """``printed``, ``suppressed``, ``nowarn``, ``none``."""
-    plausibility: str = ""
-    """For an injected failure: could it have failed naturally then?"""
-    nth_of_caller: int = 0
-    """This was the caller's n-th request, from 1 (what ``--fault caller=...,nth=N`` counts)."""
-    zones: tuple[ZoneLook, ...] = ()
-    holders: tuple[Holding, ...] = ()
-    """Who held the pages of the zones it could use, the most first; of a run's first failures."""
-    in_the_way: tuple[Holding, ...] = ()
-    """Where memory was fragmented: whose pages stood in the places nearest to being a block of
-    its order."""
 
 
 @dataclass(slots=True)

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from buddysim.caller.handle import Handle
 from buddysim.kernel.context import CONTEXT_BY_NAME
 from buddysim.kernel.gfp_table import Gfp
-from buddysim.mm.request import Failure
+from buddysim.mm.failure import Failure
 from buddysim.replay.activation import Activation, Held, StoppedCaller
 from buddysim.replay.ending import Ending, end_activation
+from buddysim.replay.failure_row import FailureRow
 from buddysim.replay.hands import new_episode
 from buddysim.replay.ledger import order_of, sim_pfn_of
-from buddysim.replay.outcome import FailureRow, FirstSeen
+from buddysim.replay.outcome import FirstSeen
 from buddysim.replay.run import RESULT_FAILED, Asked, Run, Site
 from buddysim.replay.story import Misuse, SectionBreach, Violation
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from buddysim.kernel.context import Context
 from buddysim.replay.declared import CallerRule, load_declared_callers
 from buddysim.replay.ledger import NOWHERE
-from buddysim.replay.outcome import CallerStats, FailureRow
+from buddysim.replay.outcome import CallerStats
 
 if TYPE_CHECKING:
     from buddysim.caller.policy import Settlement
+    from buddysim.replay.failure_row import FailureRow
     from buddysim.replay.run import Run, Site
 
 __all__ = ["Reactions"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from buddysim.kernel.gfp_table import Gfp
 from buddysim.mm.machine import Machine
-from buddysim.mm.request import Failure, Request
+from buddysim.mm.request import Request
 from buddysim.replay.ledger import NOWHERE, caller_of, order_of, sim_pfn_of
 from buddysim.replay.outcome import FirstSeen
 from buddysim.replay.reaction import Reactions
@@ -17,6 +17,7 @@ from buddysim.replay.waiting import ROOMY, WORTH_DRAINING
 from buddysim.source.event import EventBatch, EventKind
 
 if TYPE_CHECKING:
+    from buddysim.mm.failure import Failure
     from buddysim.replay.outcome import CallerStats
     from buddysim.replay.run import Run
     from buddysim.replay.steering import Steering

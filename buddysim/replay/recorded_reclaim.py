@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from buddysim.kernel.context import Context
 from buddysim.kernel.gfp_table import Gfp
 from buddysim.mm.alloc_flags import reserve_flags
+from buddysim.mm.failure import Failure
 from buddysim.mm.fallback import ALLOC_CMA, ALLOC_KSWAPD, ALLOC_NO_WATERMARKS
-from buddysim.mm.request import Failure, Request
+from buddysim.mm.request import Request
 from buddysim.replay.failure import explain_unasked
 from buddysim.replay.policies import RecordedKswapd
 from buddysim.source.event import EventBatch, EventKind

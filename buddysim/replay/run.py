@@ -9,18 +9,20 @@ from buddysim.fault.plan import FaultDecision, FaultPlan
 from buddysim.kernel.constants import MAX_PAGE_ORDER
 from buddysim.mm.alloc_flags import slow_path_flags
 from buddysim.mm.machine import Machine
-from buddysim.mm.request import Failure, Request
+from buddysim.mm.request import Request
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.desk import WarningDesk
 from buddysim.replay.holders import HolderWatch
 from buddysim.replay.ledger import Ledger
 from buddysim.replay.loop import LoopState, uses_reserves
-from buddysim.replay.outcome import FailureRow, FirstSeen, RunResult
+from buddysim.replay.outcome import FirstSeen, RunResult
 from buddysim.replay.policies import RecordedKswapd
 from buddysim.replay.tally import Tally
 from buddysim.replay.waiting import WAITS, waits
 
 if TYPE_CHECKING:
+    from buddysim.mm.failure import Failure
+    from buddysim.replay.failure_row import FailureRow
     from buddysim.source.event import EventBatch, Tables
 
 __all__ = ["RESULT_FAILED", "RESULT_IGNORED", "Asked", "Run", "Site"]
@@ -202,19 +204,22 @@ class Run:
         decision = self.injected(site)
         if decision is None:
             return None
-        self.desk.injection(decision)
-        failure = Failure(site.order, site.gfp, site.context, "injected")
-        return self.refuse(site, failure, "injected", number)
+        return self._refuse_injected(site, decision, number)
 
     def inject_slab(self, site: Site, size_bytes: int) -> bool:
         """Fail a recorded slab request if failslab wants to; else it is none of our business."""
         decision = self.injected(site, size_bytes)
         if decision is None:
             return False
+        self._refuse_injected(site, decision, self.arrive(site))
+        return True
+
+    def _refuse_injected(self, site: Site, decision: FaultDecision, number: int) -> Asked:
+        from buddysim.mm.failure import Failure
+
         self.desk.injection(decision)
         failure = Failure(site.order, site.gfp, site.context, "injected")
-        self.refuse(site, failure, "injected", self.arrive(site))
-        return True
+        return self.refuse(site, failure, "injected", number)
 
     def ask(self, site: Site) -> Asked:
         """Make one request of the machine, faults included; counts, warns and records."""

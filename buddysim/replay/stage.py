@@ -10,9 +10,10 @@ from buddysim.kernel.context import CONTEXT_BY_NAME
 from buddysim.kernel.gfp_table import Gfp
 from buddysim.replay.declared import declarations_of
 from buddysim.replay.expectation import Expectations
+from buddysim.replay.failure_row import FailureRow
 from buddysim.replay.handle import Block, Handle, OpenTransaction
 from buddysim.replay.hands import Hands, new_episode
-from buddysim.replay.outcome import CallerStats, FailureRow, FirstSeen
+from buddysim.replay.outcome import CallerStats, FirstSeen
 from buddysim.replay.run import Site
 from buddysim.replay.story import Episode, SectionBreach, TransactionFact
 from buddysim.replay.touch import Touches

@@ -18,7 +18,7 @@ from buddysim.replay.recorded_reclaim import RecordedReclaim, shortage
 from buddysim.source.event import EventBatch, EventKind
 
 if TYPE_CHECKING:
-    from buddysim.mm.request import Failure
+    from buddysim.mm.failure import Failure
     from buddysim.replay.run import Run, Site
 
 __all__ = ["Steering"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.engine import play_rows, prepare_batch, rows_of, run_of
-from buddysim.replay.outcome import FailureRow
+from buddysim.replay.failure_row import FailureRow
 from buddysim.replay.recorded import RecordedRows
 from buddysim.source.event import EventBatch, EventKind, Tables, Trace
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from buddysim import __version__
 from buddysim.findings.finding import Finding
@@ -17,8 +17,11 @@ from buddysim.findings.verdict import verdicts
 from buddysim.kernel.gfp import format_names
 from buddysim.kernel.profile import profile_of
 from buddysim.replay.looks import Sample
-from buddysim.replay.outcome import CallerStats, FailureRow, RunResult, ZoneFacts
+from buddysim.replay.outcome import CallerStats, RunResult, ZoneFacts
 from buddysim.warn.counters import FailureCount
+
+if TYPE_CHECKING:
+    from buddysim.replay.failure_row import FailureRow
 
 __all__ = ["Report", "build_report"]
 

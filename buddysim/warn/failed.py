@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from buddysim.mm.request import ZoneTry
+from buddysim.mm.failure import ZoneTry
 
 __all__ = ["FailedAllocation"]
 

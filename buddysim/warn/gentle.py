@@ -16,7 +16,7 @@ from buddysim.kernel.gfp_table import Gfp
 from buddysim.warn.counters import FailureCount
 
 if TYPE_CHECKING:
-    from buddysim.mm.request import ZoneTry
+    from buddysim.mm.failure import ZoneTry
     from buddysim.warn.failed import FailedAllocation
 
 __all__ = ["PERSISTENT", "QUIET_NS", "gentle_lines"]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from buddysim.findings.finding import Evidence, Finding, Severity
 from buddysim.findings.repro import command, command_for_episode
 from buddysim.findings.request import describe, is_speculative, plural
 from buddysim.findings.rule import Rule
 from buddysim.findings.unhandled import is_never_smaller
-from buddysim.replay.outcome import FailureRow, RunResult
+from buddysim.replay.outcome import RunResult
+
+if TYPE_CHECKING:
+    from buddysim.replay.failure_row import FailureRow
 
 __all__ = ["RULE"]
 

@@ -12,8 +12,8 @@ from importlib.resources import files
 from typing import Any
 
 from buddysim.present.html import charts, series, tables
+from buddysim.replay.failure_row import FailureRow
 from buddysim.replay.film import Film
-from buddysim.replay.outcome import FailureRow
 
 __all__ = ["build_page"]
 

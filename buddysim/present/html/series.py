@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 from buddysim.present.html.charts import Row
+from buddysim.replay.failure_row import FailureRow
 from buddysim.replay.film import Film, Frame
-from buddysim.replay.outcome import FailureRow
 from buddysim.units import format_duration
 
 __all__ = [

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from buddysim.kernel.migratetype import NAMES
+from buddysim.replay.failure_row import FailureRow
 from buddysim.replay.film import USED_FULL, Frame, ZoneFrame
-from buddysim.replay.outcome import FailureRow
 from buddysim.units import format_duration
 
 __all__ = ["counter_text", "failure_text", "gauge_text", "list_text", "log_text", "map_text"]

@@ -6,8 +6,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from buddysim.replay.failure_row import FailureRow
 from buddysim.replay.film import Film, Frame
-from buddysim.replay.outcome import FailureRow
 
 __all__ = ["SPEEDS", "Show"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from buddysim.fault.plausibility import Plausibility, assess_plausibility
 from buddysim.kernel.gfp import composite
-from buddysim.mm.request import ZoneTry
+from buddysim.mm.failure import ZoneTry
 
 ATOMIC = composite("GFP_ATOMIC", "6.12")
 KERNEL = composite("GFP_KERNEL", "6.12")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from buddysim.lesson.step import why_failed, why_freed, why_worked
+from buddysim.replay.failure_row import FailureRow, ZoneLook
 from buddysim.replay.film import ZoneFrame
-from buddysim.replay.outcome import FailureRow, ZoneLook
 
 
 def lists(*nr_free: int, name: str = "Normal") -> tuple[ZoneFrame, ...]:

@@ -17,8 +17,8 @@ pytest.importorskip("vl_convert")
 
 from buddysim.present.html import series
 from buddysim.present.html.page import build_page
+from buddysim.replay.failure_row import FailureRow
 from buddysim.replay.film import Film, Frame, ZoneFrame
-from buddysim.replay.outcome import FailureRow
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""

@@ -18,8 +18,8 @@ from textual.widgets import Input, Static
 from buddysim.present.tui import panels
 from buddysim.present.tui.app import Help, LiveView
 from buddysim.present.tui.show import Show
+from buddysim.replay.failure_row import FailureRow
 from buddysim.replay.film import Film, Frame, ZoneFrame
-from buddysim.replay.outcome import FailureRow
 
 SMALL = (80, 24)
 STORED = Path(__file__).resolve().parents[2] / "golden" / "tui"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from buddysim.replay.config import ReplayConfig
 from buddysim.replay.engine import replay
-from buddysim.replay.outcome import FailureRow, Holding, RunResult
+from buddysim.replay.failure_row import FailureRow, Holding
+from buddysim.replay.outcome import RunResult
 from buddysim.source.open import open_trace
 
 TRACES = Path(__file__).resolve().parents[3] / "traces"

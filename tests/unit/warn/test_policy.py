@@ -8,7 +8,7 @@ from buddysim.errors import ConfigError
 from buddysim.kernel.gfp import composite
 from buddysim.kernel.gfp_table import Gfp
 from buddysim.kernel.profile import profile_of
-from buddysim.mm.request import ZoneTry
+from buddysim.mm.failure import ZoneTry
 from buddysim.warn.failed import FailedAllocation
 from buddysim.warn.gentle import PERSISTENT
 from buddysim.warn.policy import POLICIES, Fate, Warner
