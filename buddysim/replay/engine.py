@@ -72,6 +72,8 @@ class Rows(Protocol):
         ...
 
 
+_PIECE_ROWS = 1 << 14
+"""Outcomes of so many rows are hashed while they are in the cache."""
 _FREE = int(EventKind.FREE)
 _FREE_BATCHED = int(EventKind.FREE_BATCHED)
 
@@ -221,7 +223,6 @@ class _Player:
         for batch in batches:
             self._prepare(batch)
             self._play(batch)
-            self.digest.take(self.run.loop.results)
             if self.progress is not None:
                 self.progress(self.run.result.events)
         self._finish()
@@ -236,7 +237,9 @@ class _Player:
 
     def _play(self, batch: EventBatch) -> None:
         end = len(batch)
-        play_rows(self.run, self.rows, batch, 0, end)
+        for start in range(0, end, _PIECE_ROWS):
+            play_rows(self.run, self.rows, batch, start, min(start + _PIECE_ROWS, end))
+            self.digest.take(self.run.loop.results)
         # The inner loop looks before a row, and behind the last one only if that was ordinary.
         self.glances.due(batch, end, end, self.run.loop)
         self.run.result.events += end
