@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from buddysim.kernel import watermark
@@ -30,6 +31,7 @@ from buddysim.mm.zone import WATERMARK_RULES, Zone
 if TYPE_CHECKING:
     from buddysim.mm.checkpoint import Checkpoint
     from buddysim.mm.failure import Failure
+    from buddysim.mm.slow_path import SlowPath
     from buddysim.mm.state import ZoneState
 
 __all__ = ["Machine", "MachineSpec", "Sysctl", "ZoneSpec", "build_machine"]
@@ -117,10 +119,7 @@ class Machine:
     def alloc_slow(self, request: Request, *, begun: bool = False, explain: bool = True) -> int:
         """What follows a failed first attempt; pfn or -1.  ``begun``: see :class:`SlowPath`."""
         self.allocator.slow_path_entries += 1
-        # Where memory is plenty nobody gets here.
-        from buddysim.mm.slow_path import SlowPath
-
-        path = SlowPath(self, request, begun=begun)
+        path = _slow_path()(self, request, begun=begun)
         pfn = path.run()
         if pfn < 0:
             self.last_failure = path.explanation() if explain else None
@@ -218,6 +217,14 @@ class Machine:
     def rollback(self, checkpoint: Checkpoint) -> None:
         """Return to a checkpoint; O(writes since).  Later checkpoints become void."""
         checkpoint.restore(self)
+
+
+@cache
+def _slow_path() -> type[SlowPath]:
+    """Imported where memory runs short, which in short traces it does not."""
+    from buddysim.mm.slow_path import SlowPath
+
+    return SlowPath
 
 
 def build_machine(spec: MachineSpec) -> Machine:
