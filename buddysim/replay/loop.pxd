@@ -1,6 +1,7 @@
 cimport cython
 
 from buddysim.mm.page_allocator cimport PageAllocator
+from buddysim.mm.zone cimport Zone
 from buddysim.replay.glance cimport Glances
 from buddysim.replay.live_blocks cimport LiveBlocks
 from buddysim.replay.shape_counts cimport ShapeCounts
@@ -8,7 +9,7 @@ from buddysim.replay.waiting cimport wait_for_page
 
 cdef long long _ALLOC, _FREE, _CALLER_MASK, _NOWHERE
 cdef long _WAIT, _RESERVE_RIGHTS
-cdef int _WAITS
+cdef int _WAITS, _KSWAPD_WAKE, _KSWAPD_SLEEP
 
 
 @cython.locals(cpus=cython.ushort[::1], row=cython.Py_ssize_t)
@@ -62,6 +63,10 @@ cpdef int run_rows(object state, object batch, int start, int end) except -1
 cdef long try_again(
     object state, int rights, int order, long gfp, int cpu, long long caller
 ) except -2
+
+
+@cython.locals(zone=Zone)
+cpdef bint note_kswapd(PageAllocator allocator, int kind) except -1
 
 
 @cython.locals(end=cython.longlong)

@@ -24,6 +24,7 @@ __all__ = [
     "ResultColumn",
     "fit_cpus",
     "is_background",
+    "note_kswapd",
     "run_rows",
     "uses_reserves",
 ]
@@ -31,9 +32,8 @@ __all__ = [
 _ALLOC = int(EventKind.ALLOC)
 _FREE = int(EventKind.FREE)
 _LAST_QUIET = int(EventKind.OTHER)
-_TELLING = frozenset(
-    {int(EventKind.EXTFRAG), int(EventKind.KSWAPD_WAKE), int(EventKind.KSWAPD_SLEEP)}
-)
+_KSWAPD_WAKE, _KSWAPD_SLEEP = int(EventKind.KSWAPD_WAKE), int(EventKind.KSWAPD_SLEEP)
+_TELLING = frozenset({int(EventKind.EXTFRAG), _KSWAPD_WAKE, _KSWAPD_SLEEP})
 _SLAB = (int(EventKind.KMALLOC), int(EventKind.KMEM_CACHE_ALLOC))
 _CALLER_MASK = (1 << 32) - 1
 _WAIT = int(Gfp.DIRECT_RECLAIM)
@@ -197,7 +197,7 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
             allocator.free_pages(sim, order, cpus[row])
             results[used + succeeded + freed] = sim
             freed += 1
-        elif not quiet[what]:
+        elif not quiet[what] and not (is_plain and note_kswapd(allocator, what)):
             break
         kinds[what] += 1
         row += 1
@@ -211,6 +211,18 @@ def run_rows(state: LoopState, batch: EventBatch, start: int, end: int) -> int: 
     state.alloc_live += released
     state.free_unknown += unknown
     return row
+
+
+def note_kswapd(allocator: PageAllocator, kind: int) -> bool:
+    """A recorded run of kswapd begins or ends: it keeps the pcp lists short (fact sheet 7.2).
+
+    False, and nothing done, for a row of another kind.
+    """
+    if kind not in (_KSWAPD_WAKE, _KSWAPD_SLEEP):
+        return False
+    for zone in allocator.zones:
+        zone.reclaim_active = kind == _KSWAPD_WAKE
+    return True
 
 
 def is_background(

@@ -10,6 +10,7 @@ from buddysim.kernel.gfp_table import Gfp
 from buddysim.mm.machine import Machine
 from buddysim.mm.request import Request
 from buddysim.replay.ledger import NOWHERE, caller_of, order_of, sim_pfn_of
+from buddysim.replay.loop import note_kswapd
 from buddysim.replay.outcome import FirstSeen
 from buddysim.replay.reaction import Reactions
 from buddysim.replay.run import RESULT_FAILED, RESULT_IGNORED, Asked, Site
@@ -26,8 +27,6 @@ __all__ = ["RecordedRows"]
 
 _ALLOC = int(EventKind.ALLOC)
 _FREE = int(EventKind.FREE)
-_KSWAPD_WAKE = int(EventKind.KSWAPD_WAKE)
-_KSWAPD = frozenset({_KSWAPD_WAKE, int(EventKind.KSWAPD_SLEEP)})
 _EXTFRAG = int(EventKind.EXTFRAG)
 _SLAB = frozenset({int(EventKind.KMALLOC), int(EventKind.KMEM_CACHE_ALLOC)})
 _WAIT = int(Gfp.DIRECT_RECLAIM)
@@ -75,10 +74,10 @@ class RecordedRows:
             self._slab(batch, row)
         elif kind == _EXTFRAG:
             self._extfrag(batch, row)
-        elif kind in _KSWAPD:
-            self._kswapd(awake=kind == _KSWAPD_WAKE)
         elif kind == _FREE:
             self._free(batch, row)
+        else:
+            note_kswapd(self._run.machine.allocator, kind)
 
     def finish(self) -> None:
         """Nothing: a recording leaves no question open."""
@@ -86,11 +85,6 @@ class RecordedRows:
     def declare(self, callers: Sequence[CallerStats]) -> None:
         """What ``--callers`` and the well-known ones say of the callers."""
         self.reactions.finish(callers)
-
-    def _kswapd(self, *, awake: bool) -> None:
-        """A running kswapd keeps the pcp lists short (fact sheet 7.2)."""
-        for zone in self._run.machine.zones:
-            zone.reclaim_active = awake
 
     def _count(self, name: str) -> None:
         self._counts[name] = self._counts.get(name, 0) + 1
