@@ -22,14 +22,7 @@ def free_all(zone: Zone, nr_pages: int) -> None:
 
     What precedes them stays in use, as boot memory does.  Blocks go to the tail in pfn order.
     """
-    index = zone.end - nr_pages
-    while index < zone.end:
-        order = min(_MAX_ORDER, (index & -index).bit_length() - 1 if index else _MAX_ORDER)
-        while index + (1 << order) > zone.end:
-            order -= 1
-        migratetype = zone.pageblock[index >> zone.pageblock_order]
-        zone.add_free_block(index, order, migratetype)
-        index += 1 << order
+    zone.add_free_range(zone.end - nr_pages, zone.end)
 
 
 def tag_pageblocks(zone: Zone, counts: dict[int, int]) -> None:

@@ -20,6 +20,8 @@ cdef class Zone(ToldArea):
     cdef public long long[::1] lowmem_reserve
 
     cpdef long long wmark(self, int which) noexcept
+    @cython.locals(order=cython.int)
+    cpdef void add_free_range(self, int index, int end) noexcept
     @cython.locals(head=cython.int, index=cython.int, blocks=cython.longlong)
     cpdef long long nr_free_type(self, int order, int migratetype) noexcept
     @cython.locals(migratetype=cython.int, blocks=cython.longlong)

@@ -108,6 +108,15 @@ class Zone(ToldArea):
         """Pages on all cpus' pcp lists."""
         return self.pcp_pages()
 
+    def add_free_range(self, index: int, end: int) -> None:
+        """Put [index, end) at the tails of free lists as the largest aligned blocks; they count."""
+        while index < end:
+            order = _MAX_ORDER
+            while index & ((1 << order) - 1) or index + (1 << order) > end:
+                order -= 1
+            self.add_free_block(index, order, self.pageblock[index >> self.pageblock_order])
+            index += 1 << order
+
     def nr_free_type(self, order: int, migratetype: int) -> int:
         """Blocks on one free list; O(length), for reports."""
         head = self.list_head(order, migratetype)

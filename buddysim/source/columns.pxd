@@ -45,3 +45,7 @@ cpdef bint undelta(
 
 @cython.locals(size=Py_ssize_t, row=Py_ssize_t, number="unsigned int")
 cpdef bint permute(Column[::1] column, unsigned int[::1] order, Column[::1] out)
+
+
+@cython.locals(row=Py_ssize_t, number="long long")
+cpdef bint is_uniform(Column[::1] column, Py_ssize_t start, Py_ssize_t stop)

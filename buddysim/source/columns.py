@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 
-__all__ = ["gather", "permute", "typed", "undelta", "widen"]
+__all__ = ["gather", "is_uniform", "permute", "typed", "undelta", "widen"]
 
 _C_TYPES = {
     "B": "unsigned char",
@@ -25,12 +25,16 @@ _C_TYPES = {
 def typed(function: Callable[..., bool], *typecodes: str) -> Callable[..., bool]:
     """The variant of a function below for columns of these typecodes.
 
-    Interpreted there is one for all, of :func:`gather` a quicker one.  Compiled, letting Cython
+    Interpreted there is one for all, for some functions a quicker one.  Compiled, letting Cython
     choose at each call would be slow and would import numpy to look for its arrays.
     """
     variants: dict[str, Callable[..., bool]] | None = getattr(function, "__signatures__", None)
     if variants is None:
-        return _gather_by_map if function is gather else function
+        quicker: dict[Callable[..., bool], Callable[..., bool]] = {
+            gather: _gather_by_map,
+            is_uniform: _is_uniform_by_copy,
+        }
+        return quicker.get(function, function)
     wanted = "|".join(_C_TYPES[typecode] for typecode in typecodes)
     return next(
         variant for name, variant in variants.items() if name.replace("const ", "") == wanted
@@ -96,6 +100,15 @@ def permute(column: Sequence[int], order: Sequence[int], out: array[int]) -> boo
     return True
 
 
+def is_uniform(column: Sequence[int], start: int, stop: int) -> bool:
+    """Do the rows [start, stop), one or more, hold one number only?"""
+    number = column[start]
+    row = start + 1
+    while row < stop and column[row] == number:
+        row += 1
+    return row >= stop
+
+
 def _gather_by_map(palette: memoryview[int], index: memoryview[int], out: array[int]) -> bool:
     """:func:`gather` where its loop would be interpreted."""
     try:
@@ -103,3 +116,10 @@ def _gather_by_map(palette: memoryview[int], index: memoryview[int], out: array[
     except IndexError:
         return False
     return True
+
+
+def _is_uniform_by_copy(column: array[int], start: int, stop: int) -> bool:
+    """:func:`is_uniform` where its loop would be interpreted."""
+    if column[start] != column[stop - 1]:
+        return False
+    return column[start:stop] == column[start : start + 1] * (stop - start)

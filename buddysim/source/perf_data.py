@@ -80,7 +80,7 @@ class PerfDataTrace(AheadReader):
     def _begin(self) -> None:
         """Nothing of the records is read; names keep their numbers."""
         self._scanner = SampleScanner(self._decoder, self._sample_layout)
-        self._order = RowOrder(self._scanner, self._names, copied=self.copied)
+        self._order = RowOrder(self._scanner, self._names, shelf=self.shelf)
         self._inner = b""
         self._inflate: Any = None
         self.meta.lost_events = 0

@@ -14,7 +14,7 @@ from buddysim.source.caller_names import CallerNames
 from buddysim.source.columns import permute, typed
 from buddysim.source.event import BATCH_EVENTS, EventBatch
 from buddysim.source.perf_samples import SampleScanner
-from buddysim.source.room import Copied, sliced
+from buddysim.source.shelf import Shelf
 from buddysim.source.slab_pages import name_slab_pages
 
 __all__ = ["RowOrder"]
@@ -32,11 +32,14 @@ class RowOrder:
         scanner: SampleScanner,
         names: CallerNames,
         unknown: str = "",
-        copied: Copied = sliced,
+        shelf: Shelf | None = None,
     ) -> None:
-        """``unknown``: the name of threads that were never named; empty: ``:TID``."""
+        """``unknown``: the name of threads that were never named; empty: ``:TID``.
+
+        ``shelf``: where the rows go; None: into batches like any other.
+        """
         self._unknown = unknown
-        self._copied = copied
+        self._shelf = Shelf() if shelf is None else shelf
         self._scanner = scanner
         self._names = names
         self._task_of = array("q")
@@ -89,12 +92,11 @@ class RowOrder:
             _PERMUTE[column.typecode](column, order, rows)
 
     def _batch(self, start: int, stop: int) -> EventBatch:
-        batch = EventBatch(self.first)
+        batch = self._shelf.batch(self.first, stop - start)
         for name, column in self._scanner.columns.items():
-            rows = self._copied(name, column, start, stop)
-            if name not in _CONSTANT:
+            rows = self._shelf.put(batch, name, column, start, stop)
+            if rows is not None and name not in _CONSTANT:
                 self._put_in_order(column, start, rows)
-            setattr(batch, name, rows)
         name_slab_pages(batch)
         self.first += len(batch)
         return batch

@@ -8,21 +8,12 @@ from __future__ import annotations
 
 import mmap
 from array import array
-from collections.abc import Callable
 
-__all__ = ["Copied", "Room", "sliced"]
-
-Copied = Callable[[str, "array[int]", int, int], "array[int] | memoryview[int]"]
-"""(name, column, start, stop): a copy of these rows of a batch's column."""
+__all__ = ["Room"]
 
 _CHUNK_BYTES = 8 << 20
 _LINE_BYTES = 64
 _LARGE_PAGES = getattr(mmap, "MADV_HUGEPAGE", None)
-
-
-def sliced(_name: str, column: array[int], start: int, stop: int) -> array[int]:
-    """A copy like any other."""
-    return column[start:stop]
 
 
 class Room:

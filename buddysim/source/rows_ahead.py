@@ -7,16 +7,16 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
+from buddysim.source.columns import is_uniform, typed
 from buddysim.source.event import EventBatch
 from buddysim.source.room import Room
+from buddysim.source.shelf import Shelf
 
 __all__ = ["AheadReader", "RowsAhead"]
 
 _MOST_BYTES = 128 << 20
-_OFTEN_THE_SAME = ("handle", "line", "aux")
-"""Columns of recordings that mostly hold one number: kept as that number."""
-_NOTHING = array("b")
 _ROW_BYTES = sum(array(code).itemsize for code in EventBatch.typecodes.values())
+_IS_UNIFORM = {code: typed(is_uniform, code) for code in set(EventBatch.typecodes.values())}
 
 
 class AheadReader(ABC):
@@ -31,13 +31,10 @@ class AheadReader(ABC):
         Raises TraceError.
         """
 
-    def copied(
-        self, name: str, column: array[int], start: int, stop: int
-    ) -> array[int] | memoryview[int]:
-        """See ``room.Copied``: for a batch that is read now, whether or not it will be kept."""
-        if self._ahead is None:
-            return column[start:stop]
-        return self._ahead.copied(name, column, start, stop)
+    @property
+    def shelf(self) -> Shelf:
+        """Where rows that are read now go."""
+        return Shelf() if self._ahead is None else self._ahead
 
     def look_ahead(self, visit: Callable[[EventBatch], None]) -> None:
         """See :class:`LooksAhead`.  Raises TraceError when the file holds no event."""
@@ -55,13 +52,13 @@ class AheadReader(ABC):
         return self.read()
 
 
-class RowsAhead:
+class RowsAhead(Shelf):
     """Keeps batches for later as long as they are few enough: memory is bounded."""
 
     def __init__(self, most_bytes: int | None = None) -> None:
-        self._room = (_MOST_BYTES if most_bytes is None else most_bytes) // _ROW_BYTES
-        self._kept: deque[_Kept] | None = deque()
-        self._memory = Room()
+        self._most_rows = (_MOST_BYTES if most_bytes is None else most_bytes) // _ROW_BYTES
+        self._kept: deque[EventBatch] | None = deque()
+        self._room = Room()
         self.rows = 0
         """How many were read."""
 
@@ -70,19 +67,28 @@ class RowsAhead:
         for batch in batches:
             visit(batch)
             self.rows += len(batch)
-            if self.rows > self._room:
+            if self.rows > self._most_rows:
                 self._kept = None
-                self._memory = Room()
+                self._room = Room()
             elif self._kept is not None:
-                self._kept.append(_Kept(batch))
+                self._kept.append(batch)
 
-    def copied(
-        self, name: str, column: array[int], start: int, stop: int
-    ) -> array[int] | memoryview[int]:
-        """See ``room.Copied``: in memory to stay, where the rows are likely to."""
-        if self._kept is None or name in _OFTEN_THE_SAME:
-            return column[start:stop]
-        return self._memory.copied(column, start, stop)
+    def batch(self, first: int, rows: int) -> EventBatch:
+        """One with columns that come into being late, if it is likely to be kept."""
+        return super().batch(first, rows) if self._kept is None else _SparseBatch(first, rows)
+
+    def put(
+        self, batch: EventBatch, name: str, column: array[int], start: int, stop: int
+    ) -> array[int] | memoryview[int] | None:
+        """See :class:`Shelf`: into memory that stays, and nothing where all rows are alike."""
+        if not isinstance(batch, _SparseBatch):
+            return super().put(batch, name, column, start, stop)
+        if start < stop and _IS_UNIFORM[column.typecode](column, start, stop):
+            batch.same[name] = column[start]
+            return None
+        rows = self._room.copied(column, start, stop)
+        setattr(batch, name, rows)
+        return rows
 
     @property
     def is_whole(self) -> bool:
@@ -92,28 +98,26 @@ class RowsAhead:
     def take(self) -> Iterator[EventBatch]:
         """The rows, once; their memory goes with them."""
         while self._kept:
-            yield self._kept.popleft().whole()
+            yield self._kept.popleft()
 
 
-class _Kept:
-    """A batch without the columns that hold one number only."""
+class _SparseBatch(EventBatch):
+    """A batch whose columns of one number come into being when they are asked for."""
 
-    def __init__(self, batch: EventBatch) -> None:
-        self._batch = batch
-        self._same: dict[str, array[int]] = {}
-        for name in _OFTEN_THE_SAME if len(batch) else ():
-            column = getattr(batch, name)
-            if _is_uniform(column):
-                self._same[name] = column[:1]
-                setattr(batch, name, _NOTHING)
+    __slots__ = ("_rows", "same")
 
-    def whole(self) -> EventBatch:
-        """The batch as it was."""
-        for name, number in self._same.items():
-            setattr(self._batch, name, number * len(self._batch))
-        return self._batch
+    def __init__(self, first: int, rows: int) -> None:
+        self.first = first
+        self._rows = rows
+        self.same: dict[str, int] = {}
+        """By name of such a column, its number."""
 
+    def __len__(self) -> int:
+        return self._rows
 
-def _is_uniform(column: array[int]) -> bool:
-    """Does a column hold one number only?  Most that do not differ at their ends."""
-    return column[0] == column[-1] and column == column[:1] * len(column)
+    def __getattr__(self, name: str) -> array[int]:
+        if name not in EventBatch.typecodes or name not in self.same:
+            raise AttributeError(name)
+        column = array(EventBatch.typecodes[name], [self.same[name]]) * self._rows
+        setattr(self, name, column)
+        return column

@@ -25,7 +25,7 @@ from buddysim.source.event_shape import (
     EVENT_STACK,
     Decoder,
 )
-from buddysim.source.room import Copied, sliced
+from buddysim.source.shelf import Shelf
 
 __all__ = ["PieceTable", "Scanner"]
 
@@ -458,13 +458,13 @@ class Scanner:
         self.line[row] = self.lines
         self.count = row + 1
 
-    def take(self, final: bool, copied: Copied = sliced) -> EventBatch:
+    def take(self, final: bool, shelf: Shelf) -> EventBatch:
         """The rows so far as a batch.  Rows whose call chain may still come stay behind."""
         held = 0 if final else self._held()
         cut = self.count - held
-        batch = EventBatch(self.first)
+        batch = shelf.batch(self.first, cut)
         for name, column in self.columns.items():
-            setattr(batch, name, copied(name, column, 0, cut))
+            shelf.put(batch, name, column, 0, cut)
             if held:
                 column[:held] = column[cut : self.count]
         for place, row in enumerate(self.last_row):

@@ -61,7 +61,7 @@ class TraceDatTrace(AheadReader):
     def read(self) -> Iterator[EventBatch]:
         """Rows in order of time.  Raises TraceError when the file holds no event."""
         scanner = SampleScanner(self._decoder, cpus_break_ties=True)
-        order = RowOrder(scanner, self._names, _UNKNOWN, self.copied)
+        order = RowOrder(scanner, self._names, _UNKNOWN, self.shelf)
         order.named(-1, 0, "<idle>")
         for pid, comm in self._header.comms.items():
             order.named(-1, pid, comm)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from array import array
+from itertools import combinations
 
 import pytest
 
-from buddysim.source.columns import gather, permute, typed, undelta, widen
+from buddysim.source.columns import gather, is_uniform, permute, typed, undelta, widen
 
 
 @pytest.mark.parametrize("code", ["B", "H", "I"])
@@ -43,3 +44,19 @@ def test_widen_and_permute_stay_within_their_columns() -> None:
     assert typed(permute, "q")(out, order, picked)
     assert picked.tolist() == [2, -1]
     assert not typed(permute, "q")(out, array("I", [2, 0]), picked)
+
+
+@pytest.mark.parametrize("code", "bBHIiq")
+def test_rows_are_uniform_or_not_between_two_places(code: str) -> None:
+    alike = typed(is_uniform, code)
+    column = array(code, [1, 2, 2, 2, 3, 2])
+    told = {
+        (start, stop): alike(column, start, stop)
+        for start in range(6)
+        for stop in range(start + 1, 7)
+    }
+    assert all(told[row, row + 1] for row in range(6))
+    assert told[1, 4]
+    assert not told[0, 2]
+    assert not told[1, 5]
+    assert not told[3, 6]

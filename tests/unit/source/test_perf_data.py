@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import sys
+from array import array
 from copy import copy
 from pathlib import Path
 
@@ -215,6 +216,22 @@ def test_rows_read_ahead_are_kept_only_while_all_fit(room: int, whole: bool) -> 
     assert ahead.is_whole is whole
     assert [batch.first for batch in ahead.take()] == (seen if whole else [])
     assert list(ahead.take()) == []
+
+
+def test_a_column_of_one_number_comes_into_being_when_asked_for() -> None:
+    ahead = RowsAhead()
+    numbers = array("q", [7, 7, 7, 9])
+    batch = ahead.batch(100, 3)
+    assert ahead.put(batch, "aux", numbers, 0, 3) is None
+    assert ahead.put(batch, "pfn", numbers, 1, 4) is not None
+    assert (len(batch), batch.first, list(batch.pfn)) == (3, 100, [7, 7, 9])
+    assert batch.aux is batch.aux
+    batch.aux[1] = 8
+    assert list(batch.aux) == [7, 8, 7]
+    with pytest.raises(AttributeError):
+        _ = batch.time_ns
+    whole = copy(batch)
+    assert (len(whole), list(whole.pfn)) == (3, [7, 7, 9])
 
 
 def _mapped(build_id: str) -> PerfFile:

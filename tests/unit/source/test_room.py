@@ -9,7 +9,7 @@ from array import array
 import pytest
 
 from buddysim.source import room
-from buddysim.source.room import Room, sliced
+from buddysim.source.room import Room
 
 
 def test_copies_are_apart_and_writable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +27,6 @@ def test_copies_are_apart_and_writable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_is_copied_too() -> None:
     assert list(Room().copied(array("q", [1, 2]), 1, 1)) == []
-    assert sliced("pfn", array("q", [1, 2]), 1, 2) == array("q", [2])
 
 
 def test_a_system_without_large_pages_has_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
