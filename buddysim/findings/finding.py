@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 __all__ = ["Evidence", "Finding", "Origin", "Severity"]
 
@@ -29,8 +30,7 @@ class Origin(StrEnum):
     OBSERVED = "observed"  # in the recording itself
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(NamedTuple):
     """One event a claim rests on."""
 
     event: int

@@ -6,7 +6,6 @@ no injection, nothing to reclaim, nothing to compact, nobody to kill.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -156,13 +155,13 @@ class NoKswapd:
         """Ignored."""
 
 
-@dataclass
 class Hooks:
     """The policies of one machine."""
 
-    faults: FaultGate = field(default_factory=NoFaults)
-    reclaim: Reclaim = field(default_factory=NoReclaim)
-    compaction: Compaction = field(default_factory=NoCompaction)
-    oom: Oom = field(default_factory=NoOom)
-    kswapd: Kswapd = field(default_factory=NoKswapd)
-    observers: list[MigrationObserver] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.faults: FaultGate = NoFaults()
+        self.reclaim: Reclaim = NoReclaim()
+        self.compaction: Compaction = NoCompaction()
+        self.oom: Oom = NoOom()
+        self.kswapd: Kswapd = NoKswapd()
+        self.observers: list[MigrationObserver] = []

@@ -27,8 +27,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class FirstSeen:
+class FirstSeen(NamedTuple):
     """Where something was first met."""
 
     event: int

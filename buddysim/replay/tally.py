@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from buddysim.replay.loop import LoopState
 from buddysim.replay.outcome import CallerStats, FirstSeen, Shape, Totals
@@ -21,18 +21,19 @@ def shape_key(caller: int, order: int, gfp: int, context: int) -> int:
     return gfp << 32 | caller << 12 | order << 8 | context
 
 
-@dataclass(slots=True)
 class _Streak:
     """Failures in a row of one kind of request."""
 
-    order: int = -1
-    gfp: int = 0
-    length: int = 0
-    first: FirstSeen | None = None
+    __slots__ = ("first", "gfp", "length", "order")
+
+    def __init__(self, order: int, gfp: int, first: FirstSeen) -> None:
+        self.order = order
+        self.gfp = gfp
+        self.length = 0
+        self.first = first
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(NamedTuple):
     """A failure whose sequel has not been seen."""
 
     order: int
@@ -40,19 +41,19 @@ class _Pending:
     time_ns: int
 
 
-@dataclass(slots=True)
 class Tally:
     """The running account; requests by shape and pages by caller are counted by the loop."""
 
-    tables: Tables
-    loop: LoopState
-    stats: dict[int, CallerStats] = field(default_factory=dict)
-    first: dict[int, FirstSeen] = field(default_factory=dict)
-    totals: Totals = field(default_factory=Totals)
-    pending: dict[int, _Pending] = field(default_factory=dict)
-    _streaks: dict[int, _Streak] = field(default_factory=dict)
-    _windows: dict[int, list[int]] = field(default_factory=dict)
-    _failed_pages: dict[int, int] = field(default_factory=dict)
+    def __init__(self, tables: Tables, loop: LoopState) -> None:
+        self.tables = tables
+        self.loop = loop
+        self.stats: dict[int, CallerStats] = {}
+        self.first: dict[int, FirstSeen] = {}
+        self.totals = Totals()
+        self.pending: dict[int, _Pending] = {}
+        self._streaks: dict[int, _Streak] = {}
+        self._windows: dict[int, list[int]] = {}
+        self._failed_pages: dict[int, int] = {}
 
     def of(self, caller: int) -> CallerStats:
         """The (possibly new) account of a caller index."""
@@ -135,7 +136,7 @@ class Tally:
     ) -> None:
         streak = self._streaks.get(caller)
         if streak is None or (streak.order, streak.gfp) != (order, gfp):
-            streak = self._streaks[caller] = _Streak(order, gfp, 0, seen)
+            streak = self._streaks[caller] = _Streak(order, gfp, seen)
         streak.length += 1
         if streak.length > stats.longest_failure_streak:
             stats.longest_failure_streak = streak.length

@@ -183,7 +183,7 @@ def _finding(finding: Finding) -> Report:
         "message": finding.message,
         "plausibility": finding.plausibility,
         "path": finding.path,
-        "evidence": [asdict(entry) for entry in finding.evidence],
+        "evidence": [entry._asdict() for entry in finding.evidence],
         "repro": finding.repro,
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from buddysim.findings.exploration import explored_callers, explored_findings
+from buddysim.findings.finding import Finding
 from buddysim.replay.exploration import Exploration
 from buddysim.report.build import Report, build_report
 
@@ -44,7 +45,12 @@ def _caller(row: object) -> Report:
     return {**document, "verdict": str(document["verdict"]), "attempted": document["points"]}
 
 
-def _finding(each: object) -> Report:
-    document: Report = asdict(each)  # type: ignore[call-overload]  # a dataclass
+def _finding(each: Finding) -> Report:
+    document: Report = asdict(each)
     document.pop("extra")
-    return {**document, "severity": str(document["severity"]), "origin": str(document["origin"])}
+    return {
+        **document,
+        "severity": str(each.severity),
+        "origin": str(each.origin),
+        "evidence": [entry._asdict() for entry in each.evidence],
+    }

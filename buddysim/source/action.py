@@ -5,7 +5,7 @@ Only the grammar; ``caller/policy.py`` acts it out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from buddysim.errors import ConfigError, did_you_mean
 from buddysim.kernel.constants import MAX_PAGE_ORDER
@@ -33,8 +33,7 @@ _MAX_RETRIES = 1_000_000
 _US = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """One step: ``number`` is retry's count (0 = for ever) or fallback's order."""
 
     verb: str

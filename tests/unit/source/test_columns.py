@@ -50,11 +50,7 @@ def test_widen_and_permute_stay_within_their_columns() -> None:
 def test_rows_are_uniform_or_not_between_two_places(code: str) -> None:
     alike = typed(is_uniform, code)
     column = array(code, [1, 2, 2, 2, 3, 2])
-    told = {
-        (start, stop): alike(column, start, stop)
-        for start in range(6)
-        for stop in range(start + 1, 7)
-    }
+    told = {places: alike(column, *places) for places in combinations(range(7), 2)}
     assert all(told[row, row + 1] for row in range(6))
     assert told[1, 4]
     assert not told[0, 2]
