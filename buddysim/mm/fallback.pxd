@@ -73,8 +73,9 @@ cdef class FallbackArea(FreeArea):
     @cython.locals(
         block_nr_pages=cython.int, order=cython.int, index=cython.int, size=cython.longlong
     )
-    cdef bint has_highatomic(self) noexcept
     cpdef bint unreserve_highatomic(self, int migratetype, bint force) noexcept
+    @cython.locals(order=cython.int)
+    cdef bint has_highatomic(self) noexcept
     cdef void count_extfrag(
         self, int index, int order, int fallback_order, int migratetype, int fallback
     ) noexcept
