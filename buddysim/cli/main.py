@@ -82,11 +82,8 @@ def _stub(verb: Verb) -> Callable[[], None]:
     return stub
 
 
-def build_app(wanted: str | None, *, alone: bool = False) -> typer.Typer:
-    """The command line with one verb's options loaded (all of them when ``wanted`` is ``*``).
-
-    ``alone``: nobody will ask for the list of verbs.
-    """
+def build_app(wanted: str | None, verbs: Sequence[Verb] = VERBS) -> typer.Typer:
+    """The command line of ``verbs`` with one's options loaded (all of them for ``*``)."""
     app = typer.Typer(
         name="buddysim",
         cls=PlainGroup,
@@ -109,9 +106,7 @@ def build_app(wanted: str | None, *, alone: bool = False) -> typer.Typer:
         """Replay page allocations on a simulated Linux buddy allocator, make them fail on
         purpose, and learn who copes."""
 
-    for verb in VERBS:
-        if alone and verb.name != wanted:
-            continue
+    for verb in verbs:
         function = verb.load() if wanted in {verb.name, "*"} else _stub(verb)
         app.command(
             verb.name, cls=PlainCommand, short_help=verb.summary, context_settings=_CONTEXT
@@ -139,9 +134,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(words: list[str]) -> int:
-    wanted = _wanted(words)
-    alone = words[:1] == [wanted] and any(verb.name == wanted for verb in VERBS)
-    app = build_app(wanted, alone=alone)
+    # Behind a verb nobody asks for the list of the others.
+    alone = [verb for verb in VERBS if words[:1] == [verb.name]]
+    app = build_app(_wanted(words), alone or VERBS)
     return run_guarded(lambda: _run(app, words))
 
 

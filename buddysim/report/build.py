@@ -23,7 +23,7 @@ from buddysim.warn.counters import FailureCount
 if TYPE_CHECKING:
     from buddysim.replay.failure_row import FailureRow
 
-__all__ = ["Report", "build_report"]
+__all__ = ["Report", "build_report", "finding_report"]
 
 Report = dict[str, Any]
 """A JSON-ready document with a ``schema`` key."""
@@ -51,8 +51,8 @@ def build_report(run: RunResult, *, schema: str = "buddysim/replay/1") -> Report
         "vmstat": run.vmstat,
         "counters": run.counters,
         "callers": _callers(run, findings),
-        "findings": [_finding(finding) for finding in findings],
-        "allowed": [{**_finding(finding), "reason": reason} for finding, reason in allowed],
+        "findings": [finding_report(finding) for finding in findings],
+        "allowed": [{**finding_report(finding), "reason": reason} for finding, reason in allowed],
         "failures": [_failure(row) for row in run.failures[:_FAILURES_SHOWN]],
         "samples": [_sample(sample) for sample in run.samples],
         "occupancy": [
@@ -173,7 +173,8 @@ def _caller(stats: CallerStats, verdict: str, codes: dict[str, list[str]]) -> Re
     }
 
 
-def _finding(finding: Finding) -> Report:
+def finding_report(finding: Finding) -> Report:
+    """One finding as every document has it."""
     return {
         "code": finding.code,
         "name": finding.name,

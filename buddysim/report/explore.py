@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from buddysim.findings.exploration import explored_callers, explored_findings
-from buddysim.findings.finding import Finding
 from buddysim.replay.exploration import Exploration
-from buddysim.report.build import Report, build_report
+from buddysim.report.build import Report, build_report, finding_report
 
 __all__ = ["build_explore_report"]
 
@@ -35,7 +34,7 @@ def build_explore_report(found: Exploration) -> Report:
         "allocations": base["allocations"],
         "counters": base["counters"],
         "callers": [_caller(row) for row in explored_callers(found, findings)],
-        "findings": [_finding(each) for each in findings],
+        "findings": [finding_report(each) for each in findings],
         "allowed": base["allowed"],
     }
 
@@ -43,14 +42,3 @@ def build_explore_report(found: Exploration) -> Report:
 def _caller(row: object) -> Report:
     document = asdict(row)  # type: ignore[call-overload]  # a dataclass
     return {**document, "verdict": str(document["verdict"]), "attempted": document["points"]}
-
-
-def _finding(each: Finding) -> Report:
-    document: Report = asdict(each)
-    document.pop("extra")
-    return {
-        **document,
-        "severity": str(each.severity),
-        "origin": str(each.origin),
-        "evidence": [entry._asdict() for entry in each.evidence],
-    }

@@ -52,7 +52,6 @@ class TextTrace(AheadReader):
             self._stream = open_stream(self.meta.path)
             self._decoder.begin()
         self._is_read = True
-        self._shelf = self.shelf
         self._scanner = Scanner(self._decoder, self.meta.format == "perf-script")
         self.meta.truncated = False
 
@@ -96,7 +95,7 @@ class TextTrace(AheadReader):
         return text[pos:]
 
     def _take(self, *, final: bool) -> EventBatch:
-        batch = self._scanner.take(final, self._shelf)
+        batch = self._scanner.take(final, self.shelf)
         name_slab_pages(batch)
         self.meta.lines = self._scanner.lines
         self.meta.skipped_lines = self._scanner.skipped
