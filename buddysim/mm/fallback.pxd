@@ -75,7 +75,7 @@ cdef class FallbackArea(FreeArea):
     )
     cpdef bint unreserve_highatomic(self, int migratetype, bint force) noexcept
     @cython.locals(order=cython.int)
-    cdef bint has_highatomic(self) noexcept
+    cdef int highatomic_order(self) noexcept
     cdef void count_extfrag(
         self, int index, int order, int fallback_order, int migratetype, int fallback
     ) noexcept

@@ -440,30 +440,28 @@ class FallbackArea(FreeArea):
         block_nr_pages = 1 << self.pageblock_order
         if not force and self.nr_reserved_highatomic <= block_nr_pages:
             return False
-        order = 0
-        while order <= _MAX_ORDER:
-            index = self.first(order, _HIGHATOMIC)
-            if index >= 0:
-                size = max(block_nr_pages, 1 << order)
-                self.nr_reserved_highatomic -= min(size, self.nr_reserved_highatomic)
-                if order < self.pageblock_order:
-                    self.move_freepages_block(index, _HIGHATOMIC, migratetype)
-                    self.set_pageblock(index >> self.pageblock_order, migratetype)
-                else:
-                    self.move_to_free_list(index, order, _HIGHATOMIC, migratetype)
-                    self.change_pageblock_range(index, order, migratetype)
-                return True
-            order += 1
-        return False
+        order = self.highatomic_order()
+        if order < 0:
+            return False
+        index = self.first(order, _HIGHATOMIC)
+        size = max(block_nr_pages, 1 << order)
+        self.nr_reserved_highatomic -= min(size, self.nr_reserved_highatomic)
+        if order < self.pageblock_order:
+            self.move_freepages_block(index, _HIGHATOMIC, migratetype)
+            self.set_pageblock(index >> self.pageblock_order, migratetype)
+        else:
+            self.move_to_free_list(index, order, _HIGHATOMIC, migratetype)
+            self.change_pageblock_range(index, order, migratetype)
+        return True
 
-    def has_highatomic(self) -> bool:
-        """Is there a free block of a highatomic pageblock?"""
+    def highatomic_order(self) -> int:
+        """Order of the smallest free block of highatomic pageblocks, or -1."""
         order = 0
         while order <= _MAX_ORDER:
             if self.first(order, _HIGHATOMIC) >= 0:
-                return True
+                return order
             order += 1
-        return False
+        return -1
 
     def count_extfrag(
         self, index: int, order: int, fallback_order: int, migratetype: int, fallback: int

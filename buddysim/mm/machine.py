@@ -162,15 +162,12 @@ class Machine:
 
     def drain_all_pages(self, cpu: int = -1) -> None:
         """Empty the pcp lists of one cpu, or of all."""
-        for zone in self.zones:
-            for each in range(zone.nr_cpus) if cpu < 0 else (cpu,):
-                zone.drain_pages(each)
+        self.allocator.drain_pages(cpu)
 
     def count_allocstall(self, class_index: int, entries: int = 1) -> None:
         """Direct reclaim was entered by requests of a class, under the era's counter name."""
         old = self.profile.slowpath in {"2.6.25", "2.6.32"}
-        if entries:
-            self.vmstat.add("allocstall" if old else _ALLOCSTALL[class_index], entries)
+        self.vmstat.add("allocstall" if old else _ALLOCSTALL[class_index], entries)
 
     def unreserve_highatomic(self, request: Request, force: bool) -> bool:
         """Give back one highatomic pageblock somewhere in the request's zonelist."""

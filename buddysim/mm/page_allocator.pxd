@@ -72,6 +72,8 @@ cdef class PageAllocator:
     cdef Zone switch_zone(self, long pfn)
     @cython.locals(zone=Zone)
     cpdef bint free_pages(self, long pfn, int order, int cpu=*) except -1
+    @cython.locals(zone=Zone, each=cython.int)
+    cpdef object drain_pages(self, int cpu=*)
     @cython.locals(zone=Zone)
     cpdef int take_pages(self, long pfn, int order) except -2
     @cython.locals(zone=Zone)

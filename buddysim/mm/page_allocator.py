@@ -300,6 +300,15 @@ class PageAllocator:
         zone.free_block(cpu, pfn - zone.base, order)
         return True
 
+    def drain_pages(self, cpu: int = -1) -> None:
+        """Empty the pcp lists of one cpu, or of all."""
+        for zone in self.zones:
+            if cpu >= 0:
+                zone.drain_pages(cpu)
+                continue
+            for each in range(zone.nr_cpus):
+                zone.drain_pages(each)
+
     def take_pages(self, pfn: int, order: int) -> int:
         """Recorded placement: take exactly this block; pages that were free, -1 = no zone."""
         zone = self.zone_of(pfn)

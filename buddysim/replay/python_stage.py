@@ -9,7 +9,6 @@ from collections.abc import Callable
 from buddysim.caller.handle import Handle
 from buddysim.kernel.context import CONTEXT_BY_NAME
 from buddysim.kernel.gfp_table import Gfp
-from buddysim.mm.failure import Failure
 from buddysim.replay.activation import Activation, Held, StoppedCaller
 from buddysim.replay.ending import Ending, end_activation
 from buddysim.replay.failure_row import FailureRow
@@ -110,9 +109,7 @@ class PythonStage:
         decision = self.run.injected(site, size)
         if decision is None:
             return None
-        self.run.desk.injection(decision)
-        failure = Failure(site.order, site.gfp, site.context, "injected")
-        return self.run.refuse(site, failure, "injected", number)
+        return self.run.refuse_injected(site, decision, number)
 
     def _granted(
         self,

@@ -14,7 +14,7 @@ from buddysim.replay.loop import note_kswapd
 from buddysim.replay.outcome import FirstSeen
 from buddysim.replay.reaction import Reactions
 from buddysim.replay.run import RESULT_FAILED, RESULT_IGNORED, Asked, Site
-from buddysim.replay.waiting import ROOMY, WORTH_DRAINING
+from buddysim.replay.waiting import drain_if_worth, is_roomy
 from buddysim.source.event import EventBatch, EventKind
 
 if TYPE_CHECKING:
@@ -168,8 +168,8 @@ class RecordedRows:
 
     def _is_roomy(self, request: Request) -> bool:
         """Will a request that waits surely find a page?  Then nobody asks why it had to."""
-        most_free = self._run.machine.allocator.most_free
-        return request.order == 0 and most_free(request.gfp, request.node) >= ROOMY
+        allocator = self._run.machine.allocator
+        return request.order == 0 and is_roomy(allocator, request.gfp, request.node)
 
     def _wait(self, request: Request) -> int:
         """The recorded request slept until it worked, by means that a recording does not show.
@@ -182,8 +182,7 @@ class RecordedRows:
         pfn = -1
         if self.steering is not None:
             pfn = machine.alloc_pages(request.order, request.gfp, request=request)
-        elif any(zone.free_pcp >= WORTH_DRAINING for zone in machine.zones):
-            machine.drain_all_pages()
+        elif drain_if_worth(machine.allocator):
             pfn = machine.allocator.alloc_fast(request.order, request.gfp, request.cpu, 0)
         if pfn >= 0:
             return pfn

@@ -196,25 +196,27 @@ class Run:
         stalls, told = self.loop.stalls, self.result.reconciled
         told["waited_for_memory"] = told.get("waited_for_memory", 0) + sum(stalls)
         for class_index, entries in enumerate(stalls):
-            self.machine.count_allocstall(class_index, entries)
-            stalls[class_index] = 0
+            if entries:
+                self.machine.count_allocstall(class_index, entries)
+                stalls[class_index] = 0
 
     def inject(self, site: Site, number: int) -> Asked | None:
         """The failure of this request if the fault plan wants one, else None."""
         decision = self.injected(site)
         if decision is None:
             return None
-        return self._refuse_injected(site, decision, number)
+        return self.refuse_injected(site, decision, number)
 
     def inject_slab(self, site: Site, size_bytes: int) -> bool:
         """Fail a recorded slab request if failslab wants to; else it is none of our business."""
         decision = self.injected(site, size_bytes)
         if decision is None:
             return False
-        self._refuse_injected(site, decision, self.arrive(site))
+        self.refuse_injected(site, decision, self.arrive(site))
         return True
 
-    def _refuse_injected(self, site: Site, decision: FaultDecision, number: int) -> Asked:
+    def refuse_injected(self, site: Site, decision: FaultDecision, number: int) -> Asked:
+        """The failure of a request that the fault plan chose."""
         from buddysim.mm.failure import Failure
 
         self.desk.injection(decision)

@@ -13,9 +13,12 @@ cpdef long wait_for_page(
 ) except -2
 
 
-@cython.locals(zone=Zone, worth=cython.bint, cpu=cython.int)
-cdef bint _drain(PageAllocator allocator) except -1
+cpdef bint is_roomy(PageAllocator allocator, long gfp, long node) except -1
 
 
-@cython.locals(zone=Zone, roomy=cython.bint, free=cython.longlong, mark=cython.longlong)
-cdef bint _is_certain(PageAllocator allocator, Route route, int alloc_flags) except -1
+@cython.locals(zone=Zone)
+cpdef bint drain_if_worth(PageAllocator allocator) except -1
+
+
+@cython.locals(zone=Zone, free=cython.longlong, mark=cython.longlong)
+cdef bint _is_certain(Route route, int alloc_flags) except -1

@@ -11,22 +11,18 @@ from buddysim.kernel.profile import Profile
 from buddysim.mm.fallback import ALLOC_CMA, ALLOC_KSWAPD, ALLOC_NO_WATERMARKS
 from buddysim.mm.page_allocator import PageAllocator, Route
 
-__all__ = ["ROOMY", "WAITS", "WORTH_DRAINING", "wait_for_page", "waits"]
+__all__ = ["WAITS", "drain_if_worth", "is_roomy", "wait_for_page", "waits"]
 
 WAITS = 0x2000
 """Beside a kind's alloc flags: one of :func:`waits`."""
-ROOMY = 64
-"""With so many pages free, below the marks, one that waits surely gets one."""
-WORTH_DRAINING = 64
-"""Pages on the per-cpu lists of a zone that make direct reclaim's draining them a help."""
 
 _WAIT = int(Gfp.DIRECT_RECLAIM)
 _ENDS = int(Gfp.NORETRY | Gfp.FS)
 """Gives up by itself, or may have a process killed, which nobody is."""
 _SPECIAL = int(Gfp.NOFAIL | Gfp.MEMALLOC | Gfp.NOMEMALLOC)
 _MODERN = frozenset({"4.4", "4.19", "modern"})
-_ROOMY = ROOMY
-_WORTH_DRAINING = WORTH_DRAINING
+_ROOMY = 64
+_WORTH_DRAINING = 64
 _WMARK_MIN = 0
 _NO_WATERMARKS = ALLOC_NO_WATERMARKS
 _KEPT_FLAGS = ALLOC_KSWAPD | ALLOC_CMA
@@ -47,11 +43,11 @@ def wait_for_page(allocator: PageAllocator, gfp: int, alloc_flags: int, cpu: int
     where another round might help.
     """
     route = allocator.route_of(gfp)
-    if not _is_certain(allocator, route, alloc_flags):
+    if not is_roomy(allocator, gfp, 0) or not _is_certain(route, alloc_flags):
         return -1
     allocator.slow_path_entries += 1
     pfn = -1
-    if _drain(allocator):
+    if drain_if_worth(allocator):
         pfn = allocator.alloc_fast(0, gfp, cpu, 0)
         if pfn < 0:
             pfn = allocator.alloc_woken(0, gfp, alloc_flags, cpu, 0)
@@ -64,30 +60,30 @@ def wait_for_page(allocator: PageAllocator, gfp: int, alloc_flags: int, cpu: int
     return pfn
 
 
-def _drain(allocator: PageAllocator) -> bool:
-    """Empty all per-cpu lists, if there is enough on those of any zone."""
-    worth = False
+def is_roomy(allocator: PageAllocator, gfp: int, node: int) -> bool:
+    """Is so much free, below the marks, that a page's request that waits surely gets one?"""
+    return allocator.most_free(gfp, node) >= _ROOMY
+
+
+def drain_if_worth(allocator: PageAllocator) -> bool:
+    """Empty all per-cpu lists as direct reclaim does, if there is enough on those of any zone."""
     for zone in allocator.zones:
-        worth = worth or zone.pcp_pages() >= _WORTH_DRAINING
-    if worth:
-        for zone in allocator.zones:
-            for cpu in range(zone.nr_cpus):
-                zone.drain_pages(cpu)
-    return worth
+        if zone.pcp_pages() >= _WORTH_DRAINING:
+            allocator.drain_pages()
+            return True
+    return False
 
 
-def _is_certain(allocator: PageAllocator, route: Route, alloc_flags: int) -> bool:
-    """Is there nothing to gain but below the marks, and enough there?"""
-    roomy = False
+def _is_certain(route: Route, alloc_flags: int) -> bool:
+    """Is there nothing to gain but below the marks?"""
     for zone in route.zonelist:
         if zone.has_cma:
             return False
         if zone.zone_index <= route.class_index:
-            free = max(zone.free, zone.free + zone.drift())
+            free = zone.free + max(zone.drift(), 0)
             mark = zone.wmark(_WMARK_MIN)
             if zone.watermark_ok(0, mark, route.class_index, alloc_flags, free):
                 return False
-            if zone.has_highatomic():
+            if zone.highatomic_order() >= 0:
                 return False
-            roomy = roomy or zone.free >= _ROOMY
-    return roomy
+    return True
