@@ -99,6 +99,13 @@ class CallerStats:
         return self.failed_natural + self.failed_injected + self.failed_observed
 
     @property
+    def origin(self) -> str:
+        """Where its failures come from: "injected" when none would have been there otherwise."""
+        if self.failed_natural:
+            return "natural"
+        return "observed" if self.failed_observed else "injected"
+
+    @property
     def contexts(self) -> int:
         """Every context bit seen."""
         bits = 0

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from buddysim.errors import ConfigError
+from buddysim.source.ctrl_c import CtrlC
 from buddysim.source.open import open_trace
 from buddysim.source.pack import PackedWriter
 from buddysim.source.page_map import PAGE_MAP_NAME, PageMap, read_page_map
@@ -117,9 +118,11 @@ def record_command(command: Sequence[str], text: Path, options: RecordOptions) -
         try:
             instance.follow(child.pid)
             started = _begin(instance, options, missing_events)
-            instance.write("tracing_on", "1")
-            os.write(gate_in, _GO)
-            status = _wait(child)
+            with CtrlC() as ctrl_c:
+                instance.write("tracing_on", "1")
+                os.write(gate_in, _GO)
+                status = _wait(child, ctrl_c)
+                return _stop(instance, text, started, status if status >= 0 else 128 - status)
         finally:
             os.close(gate_in)
             if child.poll() is None:
@@ -132,13 +135,10 @@ def record_system(seconds: float, text: Path, options: RecordOptions) -> Recordi
     """Record the whole system for a while; Ctrl-C ends it early and keeps what there is."""
     with Instance(find_tracefs(), f"buddysim-{os.getpid()}") as instance:
         started = _begin(instance, options, _prepare(instance, options))
-        status = 0
-        try:
+        with CtrlC() as ctrl_c:
             instance.write("tracing_on", "1")
-            time.sleep(seconds)
-        except KeyboardInterrupt:
-            status = 128 + signal.SIGINT
-        return _stop(instance, text, started, status)
+            slept = ctrl_c.wait(lambda: time.sleep(seconds))
+            return _stop(instance, text, started, 0 if slept else 128 + signal.SIGINT)
 
 
 def _prepare(instance: Instance, options: RecordOptions) -> list[str]:
@@ -161,12 +161,10 @@ def _gated_child(command: Sequence[str], gate_out: int, gate_in: int) -> subproc
         raise ConfigError(f"cannot start {command[0]}: {error.strerror}") from None
 
 
-def _wait(child: subprocess.Popen[bytes]) -> int:
+def _wait(child: subprocess.Popen[bytes], ctrl_c: CtrlC) -> int:
     """The status of a child, which is told of a Ctrl-C should it not have heard itself."""
-    try:
-        # Popen.wait would lose the status of a child that ends together with the Ctrl-C.
-        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    except KeyboardInterrupt:
+    # Popen.wait would lose the status of a child that ends together with the Ctrl-C.
+    if not ctrl_c.wait(lambda: os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)):
         with suppress(subprocess.TimeoutExpired):
             return child.wait(_CTRL_C_GRACE_S)
         child.send_signal(signal.SIGINT)

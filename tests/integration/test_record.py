@@ -18,7 +18,7 @@ import pytest
 
 from buddysim.cli.main import main
 from buddysim.errors import ConfigError
-from buddysim.source import tracefs
+from buddysim.source import record, tracefs
 from buddysim.source.packed import PackedTrace
 from buddysim.source.page_map import PageKind, PageMap
 from buddysim.source.proc import parse_buddyinfo, parse_zoneinfo
@@ -170,7 +170,13 @@ def wait_for(what: Callable[[], bool]) -> None:
     assert what()
 
 
+THREE = ["--", "sh", "-c", "exit 3"]
 LONG = ["--", sys.executable, "-c", f"{WORK}\nimport time; time.sleep(60)"]
+
+
+def ctrl_c_once(number: int, _frame: object) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGINT)
 
 
 def test_ctrl_c_during_a_command_keeps_what_was_recorded(root: Path, tmp_path: Path) -> None:
@@ -188,20 +194,48 @@ def test_ctrl_c_during_a_command_keeps_what_was_recorded(root: Path, tmp_path: P
 def test_ctrl_c_in_the_moment_a_command_ends_does_not_lose_its_status(
     root: Path, tmp_path: Path
 ) -> None:
-    def ctrl_c(number: int, _frame: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        raise KeyboardInterrupt
-
     # The kernel sends SIGCHLD with the status: the handler runs as the wait returns with it.
-    former = signal.signal(signal.SIGCHLD, ctrl_c)
+    former = signal.signal(signal.SIGCHLD, ctrl_c_once)
     try:
-        out = str(tmp_path / "x.bst")
-        command = ["--", "sh", "-c", "exit 3"]
-        assert main(["record", "-q", "--no-page-map", "-o", out, *command]) == 3
+        out = tmp_path / "x.bst"
+        assert main(["record", "-q", "--no-page-map", "-o", str(out), *THREE]) == 3
         assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
     finally:
         signal.signal(signal.SIGCHLD, former)
-    assert PackedTrace(out).snapshots()
+    assert PackedTrace(str(out)).snapshots()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("moment", ["_wait", "_stop"])
+def test_ctrl_c_just_before_or_after_the_wait_keeps_what_was_recorded(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    step = getattr(record, moment)
+
+    def interrupted(*arguments: object) -> object:
+        signal.raise_signal(signal.SIGINT)
+        return step(*arguments)
+
+    monkeypatch.setattr(record, moment, interrupted)
+    out = tmp_path / "x.bst"
+    assert main(["record", "-q", "--no-page-map", "-o", str(out), *THREE]) == 3
+    assert PackedTrace(str(out)).snapshots()
+
+
+def test_a_second_ctrl_c_ends_a_recording_that_does_not_end(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_arguments: object) -> object:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        return None
+
+    held = instances(root)
+    monkeypatch.setattr(record, "_stop", interrupted)
+    out = tmp_path / "x.bst"
+    assert main(["record", "-q", "--no-page-map", "-o", str(out), *THREE]) == 130
+    assert not out.exists()
+    assert instances(root) == held
 
 
 def test_a_killed_command_is_still_a_recording(root: Path, tmp_path: Path) -> None:

@@ -24,13 +24,12 @@ def _detect(run: RunResult) -> Iterator[Finding]:
 
 def _finding(run: RunResult, stats: CallerStats) -> Finding:
     request = describe(run, stats.streak_order, stats.streak_gfp)
-    origins = {row.origin for row in run.failures if row.caller == stats.caller}
     return RULE.claim(
         stats.caller,
         f"{stats.retries_below_min_per_s} failed repetitions of {request} within one second while "
         f"a zone was below its min mark",
         evidence_of(stats.retries_first, "a repetition below the min mark"),
-        origin="injected" if origins == {"injected"} else min(origins - {"injected"}),
+        origin=stats.origin,
         repro=command(run),
         path=run.meta.path if run.story.is_story else "",
     )

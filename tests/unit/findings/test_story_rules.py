@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from buddysim.errors import TraceError
+from buddysim.findings.finding import Origin
 from buddysim.findings.registry import find_all
 from buddysim.findings.verdict import verdicts
 from buddysim.replay.config import ReplayConfig
@@ -233,6 +234,20 @@ def test_a_repeat_that_fails_now_and_then_keeps_what_it_got(tmp_path: Path) -> N
     run = run_text(tmp_path, text, faults=("nth:1",))
     assert (run.caller("c").failed, run.caller("c").live_pages) == (1, 0)
     assert run.story.skipped_operations == 0
+
+
+@pytest.mark.parametrize("max_failures", [10_000, 1, 0])
+def test_what_drains_the_reserve_is_told_whether_or_not_its_failures_were_kept(
+    tmp_path: Path, max_failures: int
+) -> None:
+    text = (
+        "@machine mem=16M profile=6.12 min_free_kbytes=512\n"
+        "@fill order=0 gfp=GFP_USER|__GFP_MEMALLOC until_free=0\n"
+        "1.0 c alloc a gfp=GFP_NOWAIT else=retry:150:50,drop\n"
+    )
+    run = run_text(tmp_path, text, max_failures=max_failures)
+    assert len(run.failures) == min(max_failures, 151)
+    assert ("BS204", Origin.NATURAL) in [(each.code, each.origin) for each in find_all(run)]
 
 
 @pytest.mark.parametrize(
