@@ -1,4 +1,4 @@
-"""The allocator without the replay around it: a plan against one zone, or the whole allocator.
+"""The allocator without the replay around it: a plan against all of it.
 
 Compiled, so that what is measured is the allocator and not the interpreter that calls it.
 """
@@ -9,37 +9,8 @@ from array import array
 
 from buddysim.bench.plan import AllocPlan
 from buddysim.mm.page_allocator import PageAllocator
-from buddysim.mm.zone import Zone
 
-__all__ = ["run_allocator", "run_zone"]
-
-_FLAGS = 0x801
-"""Alloc flags of an ordinary request: the low mark, may wake kswapd."""
-
-
-def run_zone(zone: Zone, plan: AllocPlan, start: int, end: int, held: array[int]) -> int:
-    """Run rows ``start``..``end`` on cpu 0 of one zone, its marks unasked; requests that failed.
-
-    Per-cpu lists, free lists, fallback, split and merge: the core.  ``held`` keeps the index and
-    the order of each slot's block: ``index << 4 | order``.
-    """
-    orders, slots, gfps, taken = plan.order, plan.slot, plan.gfp, held
-    failed = 0
-    row = start
-    while row < end:
-        order = orders[row]
-        slot = slots[row]
-        if order >= 0:
-            index = zone.rmqueue_zone(0, order, (gfps[row] >> 3) & 3, _FLAGS)
-            taken[slot] = index << 4 | order
-            if index < 0:
-                failed += 1
-        else:
-            block = taken[slot]
-            if block >= 0:
-                zone.free_block(0, block >> 4, block & 15)
-        row += 1
-    return failed
+__all__ = ["run_allocator"]
 
 
 def run_allocator(

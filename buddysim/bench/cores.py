@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from time import process_time
 
-from buddysim.bench.core_loop import run_allocator, run_zone
+from buddysim.bench.core_loop import run_allocator
 from buddysim.bench.lower_bound import SplitMerge, run_bound
 from buddysim.bench.plan import AllocPlan, build_plan
 from buddysim.bench.race import Race, Run
@@ -52,9 +52,9 @@ def _prepare_zone(mem_bytes: int, events: int, _folder: Path) -> tuple[Run, Run]
     def run() -> float:
         zone = _machine(mem_bytes).zones[-1]
         held = array("q", bytes(8 * plan.nr_slots))
-        run_zone(zone, plan, 0, first, held)
+        zone.run_rows(plan.order, plan.slot, plan.migratetype, held, 0, first)
         started = process_time()
-        run_zone(zone, plan, first, plan.events, held)
+        zone.run_rows(plan.order, plan.slot, plan.migratetype, held, first, plan.events)
         return process_time() - started
 
     return run, bound_run(plan, mem_bytes, first)

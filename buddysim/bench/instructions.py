@@ -24,7 +24,7 @@ Part = Literal["core", "allocator", "bound"]
 _MEM = 64 << 20
 _FEW, _MANY = 200_000, 400_000
 _TOTAL = re.compile(r"Collected : (\d+)")
-_COLUMNS = ("order", "slot", "gfp")
+_COLUMNS = {"order": "b", "slot": "i", "gfp": "I", "migratetype": "b"}
 
 
 def instruction_races() -> Iterator[Race]:
@@ -86,12 +86,12 @@ def _save(plan: AllocPlan, folder: Path) -> None:
 
 def drive(part: Part, rows: int, nr_slots: int, folder: Path) -> None:
     """What is counted: load the plan, run its first ``rows`` rows."""
-    from buddysim.bench.core_loop import run_allocator, run_zone
+    from buddysim.bench.core_loop import run_allocator
     from buddysim.bench.lower_bound import SplitMerge, run_bound
     from buddysim.mm.machine import MachineSpec, build_machine
     from buddysim.units import PAGE_SIZE
 
-    columns = {name: array(code) for name, code in zip(_COLUMNS, "biI", strict=True)}
+    columns = {name: array(code) for name, code in _COLUMNS.items()}
     for name, column in columns.items():
         column.frombytes((folder / name).read_bytes())
     plan = AllocPlan(**columns, nr_slots=nr_slots)
@@ -101,6 +101,6 @@ def drive(part: Part, rows: int, nr_slots: int, folder: Path) -> None:
         return
     machine = build_machine(MachineSpec.from_mem(_MEM, profile="6.12"))
     if part == "core":
-        run_zone(machine.zones[-1], plan, 0, rows, held)
+        machine.zones[-1].run_rows(plan.order, plan.slot, plan.migratetype, held, 0, rows)
     else:
         run_allocator(machine.allocator, plan, 0, rows, held)

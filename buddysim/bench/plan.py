@@ -36,18 +36,21 @@ class AllocPlan:
     """Where the block is remembered; a slot is reused once its block was freed."""
     gfp: array[int]
     """Canonical mask; of a free, 0."""
+    migratetype: array[int]
+    """Type of an allocation's pages; of a free, 0."""
     nr_slots: int
 
     @classmethod
     def empty(cls) -> AllocPlan:
         """No rows yet."""
-        return cls(array("b"), array("i"), array("I"), 0)
+        return cls(array("b"), array("i"), array("I"), array("b"), 0)
 
     def add(self, order: int, slot: int, gfp: int) -> None:
         """One row more."""
         self.order.append(order)
         self.slot.append(slot)
         self.gfp.append(gfp)
+        self.migratetype.append(gfp >> 3 & 3)
 
     @property
     def events(self) -> int:

@@ -4,6 +4,9 @@ cdef enum:
     MAX_ORDER = 10
     NR_TYPES = 6
     PCPTYPES = 3
+    HIGHATOMIC = 3
+    CMA = 4
+    ISOLATE = 5
     NOT_HEAD = -1
     PCP_HEAD = -2
     PCP_LISTS = 14

@@ -14,6 +14,7 @@ from typing import TypeVar
 __all__ = [
     "ALLOC_FACTOR",
     "BATCH",
+    "CMA",
     "CMA_DIFF",
     "COUNT",
     "CPU_WORDS",
@@ -21,8 +22,10 @@ __all__ = [
     "FREE_COUNT",
     "FREE_DIFF",
     "HIGH",
+    "HIGHATOMIC",
     "HIGH_MAX",
     "HIGH_MIN",
+    "ISOLATE",
     "MAX_ORDER",
     "NOT_HEAD",
     "NR_TYPES",
@@ -43,6 +46,9 @@ MAX_ORDER = 10
 NR_TYPES = 6
 PCPTYPES = 3
 """Migratetypes with pcp lists of their own."""
+HIGHATOMIC = 3
+CMA = 4
+ISOLATE = 5
 
 NOT_HEAD = -1
 """``order_of`` of a page that is neither the head of a free block nor on a pcp list."""

@@ -3,8 +3,6 @@ cimport cython
 cimport buddysim.mm.bare as bare
 from buddysim.mm.page_arrays cimport PageArrays
 
-cdef int _THP_ORDER, _THP_LIST
-
 
 cdef class CpuWords(PageArrays):
     cdef public int[::1] per_cpu
@@ -24,6 +22,3 @@ cdef class CpuWords(PageArrays):
     cpdef long drift(self) noexcept
     @cython.locals(pages=cython.long, cpu=cython.int)
     cpdef long pcp_pages(self) noexcept
-    cdef inline int pindex_order(self, int pindex) noexcept
-    @cython.locals(high=cython.int)
-    cdef int clamp_high(self, int cpu) noexcept

@@ -12,9 +12,6 @@ from buddysim.mm.page_arrays import PageArrays
 
 __all__ = ["CpuWords"]
 
-_THP_ORDER = 9
-_THP_LIST = 12
-
 
 class CpuWords(PageArrays):
     """The pages of a zone, and one cache line of counters a cpu.
@@ -53,14 +50,3 @@ class CpuWords(PageArrays):
         for cpu in range(self.nr_cpus):
             pages += self.pcp_count[cpu]
         return pages
-
-    def pindex_order(self, pindex: int) -> int:
-        """Order of the blocks on a pcp list."""
-        return _THP_ORDER if pindex >= _THP_LIST else pindex // 3
-
-    def clamp_high(self, cpu: int) -> int:
-        """Bring a cpu's high into [high_min, high_max] and return it."""
-        high = self.pcp_high[cpu]
-        high = min(max(high, self.pcp_high_min[cpu]), self.pcp_high_max[cpu])
-        self.pcp_high[cpu] = high
-        return high

@@ -29,7 +29,7 @@ cdef class FallbackArea(FreeArea):
         index=cython.int,
     )
     cdef int rmqueue_claim(self, int order, int migratetype, int alloc_flags) noexcept
-    @cython.locals(block_type=cython.int, given=cython.int)
+    @cython.locals(block_type=cython.int)
     cdef int try_to_claim_block(
         self, int block, int current, int order, int migratetype, int alloc_flags
     ) noexcept

@@ -176,8 +176,8 @@ class FallbackArea(FreeArea):
             self.del_from_free_list(block, current)
             self.account_freepages(-(1 << current), block_type)
             self.change_pageblock_range(block, current, migratetype)
-            given = self.expand(block, order, current, migratetype)
-            self.account_freepages(given, migratetype)
+            self.expand(block, order, current, migratetype)
+            self.account_freepages((1 << current) - (1 << order), migratetype)
             return block
         if self.boost_watermark() and alloc_flags & _ALLOC_KSWAPD:
             self.boosted_flag = True

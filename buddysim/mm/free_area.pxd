@@ -4,8 +4,7 @@ cimport buddysim.mm.bare as bare
 from buddysim.mm.cpu_words cimport CpuWords
 
 cdef int _MERGE_ALWAYS, _MERGE_RETAG
-cdef int _ALLOC_CMA, _MOVABLE, _HIGHATOMIC, _CMA, _ISOLATE
-cdef int _PCP_FIXED, _PCP_SINGLE, _THP_ORDER, _THP_LIST
+cdef int _ORDINARY_FLAGS
 
 
 cdef class FreeArea(CpuWords):
@@ -44,9 +43,9 @@ cdef class FreeArea(CpuWords):
     cdef inline void del_from_free_list(self, int index, int order) noexcept
     @cython.locals(words=cython.p_int, moved=cython.int)
     cdef inline void account_freepages(self, int nr_pages, int migratetype) noexcept
-    @cython.locals(given=cython.int)
-    cdef inline int expand(self, int index, int low, int high, int migratetype) noexcept
-    @cython.locals(given=cython.int)
+    @cython.locals(words=cython.p_int, moved=cython.int)
+    cdef bint account_reserve(self, int nr_pages, int migratetype) noexcept
+    cdef inline void expand(self, int index, int low, int high, int migratetype) noexcept
     cdef inline void take_block(self, int index, int low, int high, int migratetype) noexcept
     cpdef int rmqueue_smallest(self, int order, int migratetype) noexcept
     @cython.locals(
@@ -59,7 +58,8 @@ cdef class FreeArea(CpuWords):
     ) noexcept
     cpdef void free_one_page(self, int index, int order, int migratetype, bint to_tail) noexcept
     @cython.locals(
-        buddy=cython.Py_ssize_t, parent_buddy=cython.Py_ssize_t, heads=cython.p_schar
+        buddy=cython.Py_ssize_t, parent_buddy=cython.Py_ssize_t, bit=cython.Py_ssize_t,
+        heads=cython.p_schar,
     )
     cdef inline void merge_back(
         self, Py_ssize_t index, int order, int migratetype, bint to_tail
@@ -67,53 +67,39 @@ cdef class FreeArea(CpuWords):
     cdef void release_block(self, int cpu, int index, int order) noexcept
     @cython.locals(migratetype=cython.int)
     cdef inline void put_back(self, Py_ssize_t index, int order) noexcept
-    @cython.locals(blocks=cython.int, index=cython.Py_ssize_t)
+    @cython.locals(
+        link=cython.p_int, blocks=cython.int, index=cython.Py_ssize_t, before=cython.Py_ssize_t
+    )
     cdef int release_tail(self, int cpu, Py_ssize_t head, int order, int pages) noexcept
     @cython.locals(other=cython.int)
     cdef bint absorb_type(self, int buddy, int order, int migratetype) noexcept
 
-    cdef inline bint pcp_allowed(self, int order) noexcept
-    cdef inline int pcp_head(self, int cpu, int pindex) noexcept
-    cpdef int pcp_list(self, int cpu, int pindex) noexcept
-    cdef inline int pindex_of(self, int order, int migratetype) noexcept
-    @cython.locals(
-        link=cython.p_int, words=cython.p_int, head=cython.Py_ssize_t, index=cython.Py_ssize_t,
-        after=cython.Py_ssize_t,
-    )
+    @cython.locals(head=cython.Py_ssize_t, index=cython.Py_ssize_t)
     cdef int rmqueue_zone(
         self, Py_ssize_t cpu, Py_ssize_t order, Py_ssize_t migratetype, int alloc_flags
     ) noexcept
-    @cython.locals(index=cython.int)
-    cdef int rmqueue_general(self, int cpu, int order, int migratetype, int alloc_flags) noexcept
-    cdef inline int rmqueue_pcplist(
-        self, int cpu, int order, int migratetype, int alloc_flags
+    @cython.locals(index=cython.Py_ssize_t, after=cython.Py_ssize_t)
+    cdef inline Py_ssize_t pop_plain(
+        self, int *link, int *words, Py_ssize_t head, int order
     ) noexcept
-    @cython.locals(head=cython.int, index=cython.int)
-    cdef inline int pcp_pop(self, int cpu, int order, int migratetype, int alloc_flags) noexcept
-    @cython.locals(
-        link=cython.p_int, words=cython.p_int, head=cython.Py_ssize_t, after=cython.Py_ssize_t,
-        migratetype=cython.Py_ssize_t,
-    )
+    @cython.locals(words=cython.p_int, head=cython.Py_ssize_t, migratetype=cython.Py_ssize_t)
     cdef void free_block(self, Py_ssize_t cpu, Py_ssize_t index, int order) noexcept
-    cdef void free_general(self, int cpu, int index, int order) noexcept
-    @cython.locals(
-        block_type=cython.int, migratetype=cython.int, pindex=cython.int, free_high=cython.bint
-    )
-    cdef inline void pcp_push(self, int cpu, int index, int order) noexcept
-    @cython.locals(
-        words=cython.p_int, count=cython.int, free_count=cython.int,
-        high=cython.int,
-    )
-    cdef inline void note_free(self, Py_ssize_t cpu, int pages, int pindex, bint free_high) noexcept
-    @cython.locals(high=cython.int, count=cython.int)
-    cdef void release_due(self, int cpu, int pindex, bint free_high) noexcept
-
-    cdef int pop_refilled(
-        self, int cpu, int order, int migratetype, int alloc_flags, int head
+    @cython.locals(after=cython.Py_ssize_t)
+    cdef inline void push_plain(
+        self, int *link, int *words, Py_ssize_t head, Py_ssize_t index
     ) noexcept
-    cdef int pcp_search(self, int cpu, int migratetype, int alloc_flags) noexcept
-    cdef void release_dynamic(self, int cpu, int pindex, int high, bint free_high) noexcept
-    cdef void release_older(self, int cpu, int order, int pindex) noexcept
-    cdef bint note_high_order(self, int cpu, int pages) noexcept
-    cdef int rmqueue_buddy(self, int order, int migratetype, int alloc_flags) noexcept
-    cdef void free_to_buddy(self, int index, int order) noexcept
+    @cython.locals(count=cython.int, free_count=cython.int)
+    cdef inline bint note_free(self, int *words, int pages, bint free_high) noexcept
+    @cython.locals(
+        link=cython.p_int, words=cython.p_int, lists=cython.Py_ssize_t, failed=cython.int,
+        freed=cython.longlong, row=cython.Py_ssize_t, order=cython.int, slot=cython.Py_ssize_t,
+        index=cython.Py_ssize_t, migratetype=cython.Py_ssize_t,
+    )
+    cpdef int run_rows(
+        self, signed char[::1] orders, int[::1] slots, signed char[::1] types,
+        long long[::1] held, Py_ssize_t start, Py_ssize_t end
+    ) noexcept
+
+    cdef int rmqueue_general(self, int cpu, int order, int migratetype, int alloc_flags) noexcept
+    cdef void free_general(self, int cpu, int index, int order) noexcept
+    cdef void release_dynamic(self, int cpu, int pindex, bint free_high) noexcept

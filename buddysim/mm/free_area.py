@@ -48,15 +48,8 @@ PCP_BATCH_SCALE_MAX = bare.SCALE_MAX
 
 _MERGE_ALWAYS = MERGE_ALWAYS
 _MERGE_RETAG = MERGE_RETAG
-_ALLOC_CMA = 0x80
-_MOVABLE = 1
-_HIGHATOMIC = 3
-_CMA = 4
-_ISOLATE = 5
-_PCP_FIXED = PCP_FIXED
-_PCP_SINGLE = PCP_SINGLE
-_THP_ORDER = 9
-_THP_LIST = 12
+_ORDINARY_FLAGS = 0x801
+"""Alloc flags: the low mark, may wake kswapd."""
 
 
 class FreeArea(CpuWords):
@@ -163,9 +156,9 @@ class FreeArea(CpuWords):
         self.nr_free[order] += 1
         head = self.size + order * bare.NR_TYPES + migratetype
         if to_tail:
-            self.list_append(index, head, order)
+            self.insert(index, self.link[2 * head + 1], head, order)
         else:
-            self.list_push(index, head, order)
+            self.insert(index, head, self.link[2 * head], order)
 
     def load_free_block(self, index: int, order: int, migratetype: int) -> None:
         """Put a block of a start state at the tail of its list; the counters come apart."""
@@ -183,7 +176,7 @@ class FreeArea(CpuWords):
 
     def account_freepages(self, nr_pages: int, migratetype: int) -> None:
         """Change NR_FREE_PAGES, with per-cpu drift (3.6), and its CMA and HIGHATOMIC shares."""
-        if migratetype == _ISOLATE:
+        if migratetype >= bare.PCPTYPES and not self.account_reserve(nr_pages, migratetype):
             return
         words = self.words[self.cpu]
         moved = words[bare.FREE_DIFF] + nr_pages
@@ -191,32 +184,34 @@ class FreeArea(CpuWords):
             self.free += moved
             moved = 0
         words[bare.FREE_DIFF] = moved
-        if migratetype == _CMA:
+
+    def account_reserve(self, nr_pages: int, migratetype: int) -> bool:
+        """Change what is free of a type that not everybody may use; False if it is not counted."""
+        if migratetype == bare.CMA:
+            words = self.words[self.cpu]
             moved = words[bare.CMA_DIFF] + nr_pages
             if moved > self.stat_threshold or -moved > self.stat_threshold:
                 self.free_cma += moved
                 moved = 0
             words[bare.CMA_DIFF] = moved
-        elif migratetype == _HIGHATOMIC:
+        elif migratetype == bare.HIGHATOMIC:
             self.free_highatomic += nr_pages
+        return migratetype != bare.ISOLATE
 
-    def expand(self, index: int, low: int, high: int, migratetype: int) -> int:
+    def expand(self, index: int, low: int, high: int, migratetype: int) -> None:
         """Give the upper halves of an order-``high`` block back until it is order ``low``.
 
-        Returns the pages given back.  Each half goes to the head, so it is the next candidate.
+        Each half goes to the head, so it is the next candidate; no accounting of free pages.
         """
-        given = 0
         while high > low:
             high -= 1
             self.add_to_free_list(index + (1 << high), high, migratetype, False)
-            given += 1 << high
-        return given
 
     def take_block(self, index: int, low: int, high: int, migratetype: int) -> None:
         """Remove a free block of order ``high``, keep its first 2^low pages, return the rest."""
         self.del_from_free_list(index, high)
-        given = self.expand(index, low, high, migratetype)
-        self.account_freepages(given - (1 << high), migratetype)
+        self.expand(index, low, high, migratetype)
+        self.account_freepages(-(1 << low), migratetype)
 
     def rmqueue_smallest(self, order: int, migratetype: int) -> int:
         """Index of a block taken from the smallest non-empty list that fits, or -1."""
@@ -257,17 +252,19 @@ class FreeArea(CpuWords):
         """:meth:`free_one_page`, for loops of this module."""
         self.account_freepages(1 << order, migratetype)
         heads = self.head_order
+        bit = 1 << order
         while order < bare.MAX_ORDER:
-            buddy = index ^ (1 << order)
+            buddy = index ^ bit
             if heads[buddy] != order:
                 break
             if order >= self.pageblock_order and not self.absorb_type(buddy, order, migratetype):
                 break
             self.del_from_free_list(buddy, order)
-            index &= buddy
+            index &= ~bit
+            bit += bit
             order += 1
         if self.tail_rule and not to_tail and order < bare.MAX_ORDER - 1:
-            parent_buddy = (index & ~(1 << order)) ^ (2 << order)
+            parent_buddy = (index & ~bit) ^ (bit + bit)
             to_tail = heads[parent_buddy] == order + 1
         self.add_to_free_list(index, order, migratetype, to_tail)
 
@@ -275,25 +272,32 @@ class FreeArea(CpuWords):
         """Move one block from a pcp list to the buddy lists."""
         self.words[cpu][bare.COUNT] -= 1 << order
         self.drain_count += 1
+        self.list_remove(index)
         self.put_back(index, order)
 
     def put_back(self, index: int, order: int) -> None:
-        """:meth:`release_block` without its accounts."""
+        """Free a block that is on no list any more, as the type it was filed under."""
         if self.type_stored:
             migratetype = self.type_of[index]
         else:
             migratetype = self.block_type[index >> self.pageblock_order]
-        self.list_remove(index)
         self.merge_back(index, order, migratetype, False)
 
     def release_tail(self, cpu: int, head: int, order: int, pages: int) -> int:
         """Release the oldest blocks of one pcp list, ``pages`` or more if there are; pages."""
+        link = self.link
         blocks = 0
-        index = self.link[2 * head + 1]
+        index = link[2 * head + 1]
         while blocks << order < pages and index != head:
+            before = link[2 * index + 1]
+            if self.journaling:
+                self.list_remove(index)
+            self.head_order[index] = bare.NOT_HEAD
             self.put_back(index, order)
+            index = before
             blocks += 1
-            index = self.link[2 * head + 1]
+        link[2 * index] = head
+        link[2 * head + 1] = index
         self.words[cpu][bare.COUNT] -= blocks << order
         self.drain_count += blocks
         return blocks << order
@@ -306,7 +310,7 @@ class FreeArea(CpuWords):
         other = self.pageblock[buddy >> self.pageblock_order]
         if other == migratetype or self.merge_rule == _MERGE_ALWAYS:
             return True
-        if other >= _HIGHATOMIC or migratetype >= _HIGHATOMIC:
+        if other >= bare.HIGHATOMIC or migratetype >= bare.HIGHATOMIC:
             return False
         if self.merge_rule == _MERGE_RETAG:
             self.change_pageblock_range(buddy, order, migratetype)
@@ -314,72 +318,29 @@ class FreeArea(CpuWords):
 
     # Per-cpu lists.
 
-    def pcp_allowed(self, order: int) -> bool:
-        """Is this order cached per cpu?"""
-        return order <= self.pcp_max_order or (order == _THP_ORDER and self.pcp_thp)
-
-    def pcp_head(self, cpu: int, pindex: int) -> int:
-        """Sentinel of one pcp list of one cpu."""
-        return self.pcp_base + cpu * bare.PCP_LISTS + pindex
-
-    def pcp_list(self, cpu: int, pindex: int) -> int:
-        """Sentinel of one pcp list, for whoever looks at or loads the lists."""
-        return self.pcp_head(cpu, pindex)
-
-    def pindex_of(self, order: int, migratetype: int) -> int:
-        """List number for an order and type: order*3 + type, or one of the two THP lists."""
-        if order > 3:
-            return _THP_LIST + (1 if migratetype == _MOVABLE else 0)
-        return order * 3 + migratetype
-
     def rmqueue_zone(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
         """A block from the pcp lists or the buddy lists; index or -1 (fact sheet 5.1, 6.3)."""
         self.cpu = cpu
         if order <= self.plain_order:
-            link = self.link
-            words = self.words[cpu]
             head = self.pcp_base + cpu * bare.PCP_LISTS + order * 3 + migratetype
-            index = link[2 * head]
-            if index != head:
-                after = link[2 * index]
-                link[2 * head] = after
-                link[2 * after + 1] = head
-                self.head_order[index] = bare.NOT_HEAD
-                words[bare.FREE_COUNT] >>= 1
-                words[bare.COUNT] -= 1 << order
+            index = self.pop_plain(self.link, self.words[cpu], head, order)
+            if index >= 0:
                 return index
         return self.rmqueue_general(cpu, order, migratetype, alloc_flags)
 
-    def rmqueue_general(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
-        """:meth:`rmqueue_zone` in any case, by any era's rules."""
-        if (
-            not self.has_cma
-            or not self.pcp_spares_cma
-            or migratetype != _MOVABLE
-            or alloc_flags & _ALLOC_CMA
-        ):
-            index = self.rmqueue_pcplist(cpu, order, migratetype, alloc_flags)
-            if index >= 0:
-                return index
-        return self.rmqueue_buddy(order, migratetype, alloc_flags)
-
-    def rmqueue_pcplist(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
-        """An allocation through the pcp lists, if they keep this order; index or -1."""
-        if not self.pcp_allowed(order):
+    def pop_plain(
+        self, link: memoryview[int], words: memoryview[int], head: int, order: int
+    ) -> int:
+        """Take the first block of a pcp list; index, or -1 when the list is empty."""
+        index = link[2 * head]
+        if index == head:
             return -1
-        if self.pcp_rule == _PCP_SINGLE:
-            return self.pcp_search(cpu, migratetype, alloc_flags)
-        if self.pcp_rule != _PCP_FIXED:
-            self.words[cpu][bare.FREE_COUNT] >>= 1
-        return self.pcp_pop(cpu, order, migratetype, alloc_flags)
-
-    def pcp_pop(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
-        """First block of a pcp list, refilled when empty; index or -1."""
-        head = self.pcp_head(cpu, self.pindex_of(order, migratetype))
-        index = self.list_pop(head)
-        if index < 0:
-            return self.pop_refilled(cpu, order, migratetype, alloc_flags, head)
-        self.words[cpu][bare.COUNT] -= 1 << order
+        after = link[2 * index]
+        link[2 * head] = after
+        link[2 * after + 1] = head
+        self.head_order[index] = bare.NOT_HEAD
+        words[bare.FREE_COUNT] >>= 1
+        words[bare.COUNT] -= 1 << order
         return index
 
     def free_block(self, cpu: int, index: int, order: int) -> None:
@@ -390,10 +351,17 @@ class FreeArea(CpuWords):
             return
         self.cpu = cpu
         self.pgfree += 1
-        self.is_movable[index] = 0
-        link = self.link
-        words = self.words[cpu]
         head = self.pcp_base + cpu * bare.PCP_LISTS + migratetype
+        words = self.words[cpu]
+        self.push_plain(self.link, words, head, index)
+        if self.note_free(words, 1, False):
+            self.release_dynamic(cpu, migratetype, False)
+
+    def push_plain(
+        self, link: memoryview[int], words: memoryview[int], head: int, index: int
+    ) -> None:
+        """Put a freed page on a pcp list."""
+        self.is_movable[index] = 0
         after = link[2 * head]
         link[2 * head] = index
         link[2 * index] = after
@@ -401,96 +369,74 @@ class FreeArea(CpuWords):
         link[2 * after + 1] = index
         self.head_order[index] = bare.PCP_HEAD
         words[bare.FLAGS] &= ~bare.PREV_FREE_HIGH_ORDER
-        self.note_free(cpu, 1, migratetype, False)
 
-    def free_general(self, cpu: int, index: int, order: int) -> None:
-        """:meth:`free_block` in any case, by any era's rules."""
-        self.cpu = cpu
-        self.pgfree += 1 << order
-        if self.is_movable[index]:
-            self.mark_movable(index, order, 0)
-        if self.pcp_allowed(order):
-            self.pcp_push(cpu, index, order)
-        else:
-            self.free_to_buddy(index, order)
-
-    def pcp_push(self, cpu: int, index: int, order: int) -> None:
-        """Free one cacheable block to its cpu's lists, releasing a batch when high is reached."""
-        block_type = self.pageblock[index >> self.pageblock_order]
-        if self.type_stored:
-            self.set_type(index, block_type)
-        migratetype = block_type
-        if migratetype >= bare.PCPTYPES:
-            if migratetype == _ISOLATE:
-                self.free_one_page(index, order, migratetype, False)
-                return
-            migratetype = _MOVABLE
-        pindex = 0
-        if self.pcp_rule != _PCP_SINGLE:
-            pindex = self.pindex_of(order, migratetype)
-        self.list_push(index, self.pcp_head(cpu, pindex), bare.PCP_HEAD - order)
-        if self.pcp_rule == bare.PCP_DYNAMIC:
-            free_high = False
-            if 0 < order <= 3:
-                free_high = self.note_high_order(cpu, 1 << order)
-            else:
-                self.words[cpu][bare.FLAGS] &= ~bare.PREV_FREE_HIGH_ORDER
-            self.note_free(cpu, 1 << order, pindex, free_high)
-        else:
-            self.words[cpu][bare.COUNT] += 1 << order
-            self.release_older(cpu, order, pindex)
-
-    def note_free(self, cpu: int, pages: int, pindex: int, free_high: bool) -> None:
-        """6.7+: count a free, and look whether blocks shall be released (fact sheet 7.4)."""
-        words = self.words[cpu]
+    def note_free(self, words: memoryview[int], pages: int, free_high: bool) -> bool:
+        """6.7+: count a free; shall :meth:`release_dynamic` look at the lists (7.4)?"""
         count = words[bare.COUNT] + pages
         words[bare.COUNT] = count
         words[bare.ALLOC_FACTOR] >>= 1
         free_count = words[bare.FREE_COUNT]
         if free_count < words[bare.BATCH] << bare.SCALE_MAX:
             words[bare.FREE_COUNT] = free_count + pages
-        high = words[bare.HIGH]
-        if (
-            count >= high
-            or free_high | self.reclaim_active | self.below_high
-            or high < words[bare.HIGH_MIN]
-            or high > words[bare.HIGH_MAX]
-        ):
-            self.release_due(cpu, pindex, free_high)
+        return count >= words[bare.HIGH] or free_high | self.reclaim_active | self.below_high
 
-    def release_due(self, cpu: int, pindex: int, free_high: bool) -> None:
-        """6.7+: bring high into its range, then release if count reached it, or other rules say."""
-        high = self.clamp_high(cpu)
-        count = self.words[cpu][bare.COUNT]
-        if count >= high or free_high or self.reclaim_active or self.below_high:
-            self.release_dynamic(cpu, pindex, high, free_high)
-
-    # What an era adds: here, lists that nobody refills and nobody releases.
-
-    def pop_refilled(
-        self, cpu: int, order: int, migratetype: int, alloc_flags: int, head: int
+    def run_rows(
+        self,
+        orders: array[int],
+        slots: array[int],
+        types: array[int],
+        held: array[int],
+        start: int,
+        end: int,
     ) -> int:
-        """First block of a pcp list that was empty and is refilled; index or -1."""
-        return -1
+        """Run rows [start, end) on cpu 0, watermarks unasked; allocations that failed.
 
-    def pcp_search(self, cpu: int, migratetype: int, alloc_flags: int) -> int:
-        """2.6.25: a page of the wanted type from the one list of a cpu; index or -1."""
-        return -1
+        Each allocates 2^order pages of a type for its slot or, where the order is negative, frees
+        what the slot holds.  ``held`` keeps by slot ``index << 4 | order``, negative for nothing.
+        """
+        link = self.link
+        words = self.words[0]
+        lists = self.pcp_base
+        self.cpu = 0
+        failed = freed = 0
+        row = start
+        while row < end:
+            order = orders[row]
+            slot = slots[row]
+            if order >= 0:
+                migratetype = types[row]
+                index = -1
+                if order <= self.plain_order:
+                    index = self.pop_plain(link, words, lists + order * 3 + migratetype, order)
+                if index < 0:
+                    index = self.rmqueue_general(0, order, migratetype, _ORDINARY_FLAGS)
+                held[slot] = index << 4 | order
+                if index < 0:
+                    failed += 1
+            elif held[slot] >= 0:
+                index = held[slot] >> 4
+                order = held[slot] & 15
+                migratetype = self.block_type[index >> self.pageblock_order]
+                if order == self.plain_page and migratetype < bare.PCPTYPES:
+                    freed += 1
+                    self.push_plain(link, words, lists + migratetype, index)
+                    if self.note_free(words, 1, False):
+                        self.release_dynamic(0, migratetype, False)
+                else:
+                    self.free_general(0, index, order)
+            row += 1
+        self.pgfree += freed
+        return failed
 
-    def release_dynamic(self, cpu: int, pindex: int, high: int, free_high: bool) -> None:
-        """6.7+: give blocks back to the buddy lists if there are too many."""
+    # What the classes built on it add: here, lists that nobody refills and nobody releases.
 
-    def release_older(self, cpu: int, order: int, pindex: int) -> None:
-        """..6.6: give blocks back to the buddy lists where the era does."""
-
-    def note_high_order(self, cpu: int, pages: int) -> bool:
-        """6.7+: a block of order 1..3 is freed; is it one of many, so that all shall go?"""
-        return False
-
-    def rmqueue_buddy(self, order: int, migratetype: int, alloc_flags: int) -> int:
-        """A block straight from the buddy lists; index or -1."""
+    def rmqueue_general(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
+        """:meth:`rmqueue_zone` in any case, by any era's rules."""
         return self.rmqueue_smallest(order, migratetype)
 
-    def free_to_buddy(self, index: int, order: int) -> None:
-        """Free a block that no pcp list takes."""
-        self.free_one_page(index, order, self.pageblock[index >> self.pageblock_order], False)
+    def free_general(self, cpu: int, index: int, order: int) -> None:
+        """:meth:`free_block` in any case, by any era's rules."""
+        self.merge_back(index, order, self.block_type[index >> self.pageblock_order], False)
+
+    def release_dynamic(self, cpu: int, pindex: int, free_high: bool) -> None:
+        """6.7+: give blocks back to the buddy lists if there are too many."""

@@ -1,4 +1,4 @@
-"""Sizes of the per-cpu page lists: refill and release (fact sheet 7).
+"""Per-cpu page lists by any era's rules: the long way in and out, refill, release (fact sheet 7).
 
 Three sizing rules by era: ``fixed`` high of 6 batches (..4.19), ``low`` (a fixed share of the low
 mark, 6.1), ``dynamic`` (6.7+).  Hot and compiled; see the sibling ``.pxd``.
@@ -22,6 +22,10 @@ from buddysim.mm.free_area import (
 
 __all__ = ["PcpArea"]
 
+_ALLOC_CMA = 0x80
+_MOVABLE = 1
+_THP_ORDER = 9
+_THP_LIST = 12
 _PCP_FIXED = PCP_FIXED
 _PCP_LOW = PCP_LOW
 _PCP_DYNAMIC = PCP_DYNAMIC
@@ -29,7 +33,6 @@ _PCP_SINGLE = PCP_SINGLE
 _FREE_HIGH_BATCH = PCP_FREE_HIGH_BATCH
 _SCALE_MAX = PCP_BATCH_SCALE_MAX
 _NR_PCP_LISTS = PCP_LISTS
-_PCPTYPES = 3
 _SCHEME_CLAIM = SCHEMES["claim"]
 
 
@@ -43,6 +46,98 @@ class PcpArea(FallbackArea):
         self.pcp_due = array("i", bytes(4 * nr_cpus * _NR_PCP_LISTS))
         """By cpu and list: blocks that the recording refilled and this zone has not yet."""
 
+    def pcp_allowed(self, order: int) -> bool:
+        """Is this order cached per cpu?"""
+        return order <= self.pcp_max_order or (order == _THP_ORDER and self.pcp_thp)
+
+    def pcp_head(self, cpu: int, pindex: int) -> int:
+        """Sentinel of one pcp list of one cpu."""
+        return self.pcp_base + cpu * bare.PCP_LISTS + pindex
+
+    def pcp_list(self, cpu: int, pindex: int) -> int:
+        """Sentinel of one pcp list, for whoever looks at or loads the lists."""
+        return self.pcp_head(cpu, pindex)
+
+    def pindex_of(self, order: int, migratetype: int) -> int:
+        """List number for an order and type: order*3 + type, or one of the two THP lists."""
+        if order > 3:
+            return _THP_LIST + (1 if migratetype == _MOVABLE else 0)
+        return order * 3 + migratetype
+
+    def pindex_order(self, pindex: int) -> int:
+        """Order of the blocks on a pcp list."""
+        return _THP_ORDER if pindex >= _THP_LIST else pindex // 3
+
+    def rmqueue_general(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
+        """:meth:`rmqueue_zone` in any case, by any era's rules."""
+        if (
+            not self.has_cma
+            or not self.pcp_spares_cma
+            or migratetype != _MOVABLE
+            or alloc_flags & _ALLOC_CMA
+        ):
+            index = self.rmqueue_pcplist(cpu, order, migratetype, alloc_flags)
+            if index >= 0:
+                return index
+        return self.rmqueue_buddy(order, migratetype, alloc_flags)
+
+    def rmqueue_pcplist(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
+        """An allocation through the pcp lists, if they keep this order; index or -1."""
+        if not self.pcp_allowed(order):
+            return -1
+        if self.pcp_rule == _PCP_SINGLE:
+            return self.pcp_search(cpu, migratetype, alloc_flags)
+        if self.pcp_rule != _PCP_FIXED:
+            self.words[cpu][bare.FREE_COUNT] >>= 1
+        return self.pcp_pop(cpu, order, migratetype, alloc_flags)
+
+    def pcp_pop(self, cpu: int, order: int, migratetype: int, alloc_flags: int) -> int:
+        """First block of a pcp list, refilled when empty; index or -1."""
+        head = self.pcp_head(cpu, self.pindex_of(order, migratetype))
+        index = self.list_pop(head)
+        if index < 0:
+            return self.pop_refilled(cpu, order, migratetype, alloc_flags, head)
+        self.words[cpu][bare.COUNT] -= 1 << order
+        return index
+
+    def free_general(self, cpu: int, index: int, order: int) -> None:
+        """:meth:`free_block` in any case, by any era's rules."""
+        self.cpu = cpu
+        self.pgfree += 1 << order
+        if self.is_movable[index]:
+            self.mark_movable(index, order, 0)
+        if self.pcp_allowed(order):
+            self.pcp_push(cpu, index, order)
+        else:
+            self.free_to_buddy(index, order)
+
+    def pcp_push(self, cpu: int, index: int, order: int) -> None:
+        """Free one cacheable block to its cpu's lists, releasing a batch when high is reached."""
+        block_type = self.pageblock[index >> self.pageblock_order]
+        if self.type_stored:
+            self.set_type(index, block_type)
+        migratetype = block_type
+        if migratetype >= bare.PCPTYPES:
+            if migratetype == bare.ISOLATE:
+                self.free_one_page(index, order, migratetype, False)
+                return
+            migratetype = _MOVABLE
+        pindex = 0
+        if self.pcp_rule != _PCP_SINGLE:
+            pindex = self.pindex_of(order, migratetype)
+        self.list_push(index, self.pcp_head(cpu, pindex), bare.PCP_HEAD - order)
+        if self.pcp_rule == bare.PCP_DYNAMIC:
+            free_high = False
+            if 0 < order <= 3:
+                free_high = self.note_high_order(cpu, 1 << order)
+            else:
+                self.words[cpu][bare.FLAGS] &= ~bare.PREV_FREE_HIGH_ORDER
+            if self.note_free(self.words[cpu], 1 << order, free_high):
+                self.release_dynamic(cpu, pindex, free_high)
+        else:
+            self.words[cpu][bare.COUNT] += 1 << order
+            self.release_older(cpu, order, pindex)
+
     def nr_pcp_alloc(self, cpu: int, order: int) -> int:
         """Blocks to refill with, updating high and alloc_factor (fact sheet 7.3)."""
         words = self.words[cpu]
@@ -51,8 +146,6 @@ class PcpArea(FallbackArea):
             return max(base >> order, 2) if base > 1 else base
         high_max = words[bare.HIGH_MAX]
         high = words[bare.HIGH]
-        if high < words[bare.HIGH_MIN] or high > high_max:
-            high = self.clamp_high(cpu)
         if high < base:
             return 1
         factor = words[bare.ALLOC_FACTOR]
@@ -137,10 +230,10 @@ class PcpArea(FallbackArea):
             and (flags & _FREE_HIGH_BATCH == 0 or words[bare.COUNT] + pages >= batch)
         )
 
-    def release_dynamic(self, cpu: int, pindex: int, high: int, free_high: bool) -> None:
+    def release_dynamic(self, cpu: int, pindex: int, free_high: bool) -> None:
         """6.7+: release what the heuristics say, and look at the high mark again (7.4)."""
         batch = self.pcp_batch[cpu]
-        high = self.nr_pcp_high(cpu, batch, high, free_high)
+        high = self.nr_pcp_high(cpu, batch, self.pcp_high[cpu], free_high)
         if self.pcp_count[cpu] < high:
             return
         self.free_pcppages_bulk(cpu, self.nr_pcp_free(cpu, batch, high, free_high), pindex)
@@ -225,13 +318,13 @@ class PcpArea(FallbackArea):
         count = min(count, self.pcp_count[cpu])
         while count > 0:
             batch_free += 1
-            migratetype = (migratetype + 1) % _PCPTYPES
+            migratetype = (migratetype + 1) % bare.PCPTYPES
             head = self.pcp_head(cpu, migratetype)
             while self.prev[head] == head:
                 batch_free += 1
-                migratetype = (migratetype + 1) % _PCPTYPES
+                migratetype = (migratetype + 1) % bare.PCPTYPES
                 head = self.pcp_head(cpu, migratetype)
-            if batch_free >= _PCPTYPES:
+            if batch_free >= bare.PCPTYPES:
                 batch_free = count
             while count > 0 and batch_free > 0 and self.prev[head] != head:
                 self.release_block(cpu, self.prev[head], 0)
@@ -258,3 +351,11 @@ class PcpArea(FallbackArea):
         Class index is Movable's, so every lowmem_reserve counts; the zone overrides this.
         """
         return self.free > self.mark_high + self.boost
+
+    def rmqueue_buddy(self, order: int, migratetype: int, alloc_flags: int) -> int:
+        """A block straight from the buddy lists; index or -1."""
+        return self.rmqueue_smallest(order, migratetype)
+
+    def free_to_buddy(self, index: int, order: int) -> None:
+        """Free a block that no pcp list takes."""
+        self.free_one_page(index, order, self.pageblock[index >> self.pageblock_order], False)

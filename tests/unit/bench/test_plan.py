@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from buddysim.bench.core_loop import run_allocator, run_zone
+from buddysim.bench.core_loop import run_allocator
 from buddysim.bench.lower_bound import MAX_ORDER, SplitMerge, run_bound
 from buddysim.bench.plan import FREE, AllocPlan, build_plan
 from buddysim.bench.plan_trace import PlanTrace
@@ -65,7 +65,10 @@ def test_the_core_loops_leave_a_sound_machine_with_every_page_back(
     before = sum(zone.free for zone in model.zones)
     held = array("q", bytes(8 * plan.nr_slots))
     if direct:
-        assert run_zone(model.zones[-1], plan, 0, plan.events, held) == 0
+        assert (
+            model.zones[-1].run_rows(plan.order, plan.slot, plan.migratetype, held, 0, plan.events)
+            == 0
+        )
     else:
         assert run_allocator(model.allocator, plan, 0, plan.events, held) == 0
     model.drain_all_pages()
