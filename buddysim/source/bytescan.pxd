@@ -4,6 +4,33 @@ from libc.string cimport memchr, memcmp, memcpy
 
 ctypedef unsigned long long u64
 
+cdef extern from *:
+    """
+    #ifdef __GNUC__
+    #define BUDDYSIM_PREFETCH(address) __builtin_prefetch(address)
+    #else
+    #define BUDDYSIM_PREFETCH(address) ((void)(address))
+    #endif
+    """
+    void BUDDYSIM_PREFETCH(const unsigned char *address) nogil
+
+
+cdef inline const unsigned char *start_of(const unsigned char[::1] view) noexcept:
+    return &view[0]
+
+
+cdef inline const unsigned char *first_byte(object block) except? NULL:
+    if isinstance(block, bytes):
+        return <const unsigned char *><char *><bytes>block
+    return start_of(block)
+
+
+cdef inline void prefetch(const unsigned char *data, Py_ssize_t pos, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t end = pos + size
+    while pos < end:
+        BUDDYSIM_PREFETCH(data + pos)
+        pos += 64
+
 
 cdef inline Py_ssize_t find_byte(
     const unsigned char *data, int byte, Py_ssize_t pos, Py_ssize_t end

@@ -12,9 +12,12 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable
 from functools import partial
+from mmap import mmap
+from typing import TypeAlias
 
 __all__ = [
     "NO_NUMBER",
+    "Block",
     "count_lines",
     "filler_at",
     "find_byte",
@@ -22,9 +25,11 @@ __all__ = [
     "find_key",
     "find_piece",
     "find_separator",
+    "first_byte",
     "frames_end",
     "parse_number",
     "parse_time",
+    "prefetch",
     "read_i64",
     "read_u16",
     "read_u32",
@@ -37,6 +42,9 @@ __all__ = [
     "user_frames",
     "word_start",
 ]
+
+Block: TypeAlias = bytes | mmap
+"""What is scanned: read, or mapped."""
 
 NO_NUMBER = -2
 """Result of :func:`parse_number` and :func:`parse_time` for text that is none."""
@@ -120,7 +128,7 @@ def parse_time(data: bytes, pos: int, end: int) -> int:
     return time_ns if time_ns < _TIME_LIMIT else NO_NUMBER
 
 
-def find_piece(index: dict[bytes, int], slots: array[int], data: bytes, pos: int, end: int) -> int:
+def find_piece(index: dict[bytes, int], slots: array[int], data: Block, pos: int, end: int) -> int:
     """Number under which the bytes [pos, end) were remembered, or -1.
 
     Interpreted, ``index`` is the table.  Compiled, ``slots`` is: open addressing over pairs of a
@@ -133,7 +141,7 @@ def find_piece(index: dict[bytes, int], slots: array[int], data: bytes, pos: int
 def remember_piece(  # keywords would not inline in the compiled build
     index: dict[bytes, int],
     slots: array[int],
-    data: bytes,
+    data: Block,
     pos: int,
     end: int,
     number: int,  # keyword arguments would not inline in the compiled build
@@ -142,27 +150,36 @@ def remember_piece(  # keywords would not inline in the compiled build
     index[data[pos:end]] = number
 
 
-def read_u16(data: bytes, pos: int) -> int:
+def first_byte(block: Block) -> Block:
+    """Where a block's bytes begin: compiled, their address, which is good while the block is."""
+    return block
+
+
+def prefetch(data: Block, pos: int, size: int) -> None:
+    """Ask for bytes that will be read soon, or for nothing: they need not be there."""
+
+
+def read_u16(data: Block, pos: int) -> int:
     """Little-endian unsigned 16-bit value at ``pos``."""
     return data[pos] | data[pos + 1] << 8
 
 
-def read_u32(data: bytes, pos: int) -> int:
+def read_u32(data: Block, pos: int) -> int:
     """Little-endian unsigned 32-bit value at ``pos``."""
     return int.from_bytes(data[pos : pos + 4], "little")
 
 
-def read_i64(data: bytes, pos: int) -> int:
+def read_i64(data: Block, pos: int) -> int:
     """Little-endian signed 64-bit value at ``pos``."""
     return int.from_bytes(data[pos : pos + 8], "little", signed=True)
 
 
-def read_u64(data: bytes, pos: int) -> int:
+def read_u64(data: Block, pos: int) -> int:
     """Little-endian unsigned 64-bit value at ``pos``."""
     return int.from_bytes(data[pos : pos + 8], "little")
 
 
-def filler_at(data: bytes, pos: int, end: int) -> int:
+def filler_at(data: Block, pos: int, end: int) -> int:
     """Offset of the first of the 64-bit words in [pos, end) that is 0 or all ones, or ``end``."""
     words = array("q", data[pos:end])
     if 0 not in words and -1 not in words:
@@ -170,7 +187,7 @@ def filler_at(data: bytes, pos: int, end: int) -> int:
     return pos + 8 * min(words.index(word) for word in (0, -1) if word in words)
 
 
-def user_frames(data: bytes, pos: int, end: int) -> int:
+def user_frames(data: Block, pos: int, end: int) -> int:
     """Offset of the marker before the user's frames in addresses [pos, end), or ``end``."""
     at = data.find(_USER_MARKER, pos, end)
     while at >= 0 and (at - pos) % 8:
@@ -207,7 +224,7 @@ def sort_rows(  # keywords would not inline in the compiled build
     return True
 
 
-def same_bytes(data: bytes, one: int, two: int, size: int) -> bool:
+def same_bytes(data: Block, one: int, two: int, size: int) -> bool:
     """Are ``size`` bytes at two offsets the same?"""
     return data[one : one + size] == data[two : two + size]
 
@@ -217,7 +234,7 @@ def _time_and_rank(times: array[int], ranks: array[int], row: int) -> int:
 
 
 def find_field(  # keywords would not inline in the compiled build
-    index: dict[bytes, int], slots: array[int], salt: int, data: bytes, pos: int, end: int
+    index: dict[bytes, int], slots: array[int], salt: int, data: Block, pos: int, end: int
 ) -> int:
     """As :func:`find_piece`, among the pieces remembered with ``salt`` (below 256)."""
     return index.get(bytes((salt,)) + data[pos:end], -1)
@@ -227,7 +244,7 @@ def remember_field(  # keywords would not inline in the compiled build
     index: dict[bytes, int],
     slots: array[int],
     salt: int,
-    data: bytes,
+    data: Block,
     pos: int,
     end: int,
     number: int,

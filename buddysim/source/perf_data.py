@@ -10,8 +10,10 @@ from typing import Any, BinaryIO
 
 from buddysim.errors import TraceError
 from buddysim.kernel.profile import DEFAULT_PROFILE, era_of_release
+from buddysim.source.bytescan import Block
 from buddysim.source.caller_names import CallerNames
 from buddysim.source.event import CallerBy, EventBatch, Tables, TraceMeta
+from buddysim.source.file_window import file_window
 from buddysim.source.kallsyms import SymbolTable, kept_symbols, running_symbols
 from buddysim.source.perf_decoder import PerfDecoder
 from buddysim.source.perf_header import PerfHeader, read_perf_header
@@ -21,7 +23,7 @@ from buddysim.source.rows_ahead import AheadReader
 
 __all__ = ["PerfDataTrace", "sample_layout"]
 
-_BLOCK_BYTES = 1 << 18
+_BLOCK_BYTES = 1 << 23
 """Stays in the cache, and is longer than any record: those have less than 64 KiB."""
 _RECORD = struct.Struct("<IHH")
 _MMAP, _LOST, _COMM, _FORK, _SAMPLE, _LOST_SAMPLES = 1, 2, 3, 7, 9, 13
@@ -128,18 +130,16 @@ class PerfDataTrace(AheadReader):
         at = self._header.data_offset
         end = at + self._header.data_size
         while at < end:
-            file.seek(at)
-            block = file.read(min(_BLOCK_BYTES, end - at))
-            used = yield from self._feed(block)
-            if not used:
+            block, start = file_window(file, at, min(_BLOCK_BYTES, end - at))
+            stop = yield from self._feed(block, start)
+            if stop == start:
                 break
-            at += used
+            at += stop - start
         self.meta.truncated |= at < end or bool(self._inner)
 
-    def _feed(self, data: bytes) -> Generator[EventBatch, None, int]:
-        """Work through whole records; return how many bytes they are."""
+    def _feed(self, data: Block, pos: int = 0) -> Generator[EventBatch, None, int]:
+        """Work through whole records from ``pos``; return where the last one ends."""
         scanner = self._scanner
-        pos = 0
         while True:
             pos = scanner.scan(data, pos)
             if scanner.count >= scanner.enough:

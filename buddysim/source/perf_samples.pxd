@@ -4,6 +4,7 @@ cimport buddysim.source.bytescan as bytescan
 from buddysim.source.scanner cimport PieceTable
 
 cdef int _PAGE, _SLAB, _RARE, _SAMPLE, _FINISHED_ROUND, _HEAD_BYTES
+cdef Py_ssize_t _AHEAD
 cdef int _READ_ID, _READ_GROUP, _READ_LOST
 cdef long long _LARGEST_PFN, _VMEMMAP, _USER_MARKER
 
@@ -34,7 +35,7 @@ cdef class SampleScanner:
     cdef signed char[::1] order, migratetype
     cdef unsigned int[::1] gfp, caller, task, stack
     cdef long long[::1] time_ns, pfn, aux
-    cdef bytes block
+    cdef object block
     cdef const unsigned char *data
     cdef Py_ssize_t last_raw, last_tid, last_chain, last_size
     cdef int last_event
@@ -58,12 +59,12 @@ cdef class SampleScanner:
         Py_ssize_t stop,
     ) except -1
 
-    cdef int use(self, bytes block) except -1
+    cdef int use(self, object block) except -1
 
     @cython.locals(
         data="const unsigned char *", end=Py_ssize_t, size=int, kind="unsigned int",
     )
-    cpdef Py_ssize_t scan(self, bytes block, Py_ssize_t pos) except? -1
+    cpdef Py_ssize_t scan(self, object block, Py_ssize_t pos) except? -1
 
     @cython.locals(
         data="const unsigned char *", at=Py_ssize_t, chain=Py_ssize_t, frames="long long",

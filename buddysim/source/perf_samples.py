@@ -33,6 +33,8 @@ _PAGE = EVENT_PAGE
 _SLAB = EVENT_SLAB
 _RARE = EVENT_RARE
 _FEW = 1 << 11
+_AHEAD = 1 << 12
+"""How far ahead of the scan a compiled one asks for bytes: processors do so up to a page's end."""
 _HEAD_BYTES = 8
 _SAMPLE = 9
 _FINISHED_ROUND = 68
@@ -225,14 +227,15 @@ class SampleScanner:
             place += 1
         return place
 
-    def use(self, block: bytes) -> None:
+    def use(self, block: bytescan.Block) -> None:
         """Offsets given from now on are those in ``block``, where no record was read yet."""
-        self.block = self.data = block
+        self.block = block
+        self.data = bytescan.first_byte(block)
         self.last_raw = self.last_tid = self.last_chain = -1
         self.last_event = self.last_size = 0
         self.last_thread = self.last_stack = self.last_caller = 0
 
-    def scan(self, block: bytes, pos: int) -> int:
+    def scan(self, block: bytescan.Block, pos: int) -> int:
         """Read samples from offset ``pos``; return where it stopped.
 
         It stops at a record that is neither a sample nor the end of a round, at one that is not
@@ -254,6 +257,7 @@ class SampleScanner:
                 continue
             if kind != _SAMPLE or size < self.fixed_end:
                 break
+            bytescan.prefetch(data, pos + _AHEAD, size)
             if self._sample(pos, pos + size) == 0:
                 self.skipped += 1
             pos += size
@@ -315,7 +319,8 @@ class SampleScanner:
         event = bytescan.find_piece(events.index, events.slots, data, raw, raw + 4)
         if event < 0:
             head = self.block[raw : raw + 4]
-            event = events.add(self.block, raw, raw + 4, self.decoder.event(head))
+            event = events.append(self.decoder.event(head))
+            bytescan.remember_piece(events.index, events.slots, data, raw, raw + 4, event)
         self.last_raw = raw
         self.last_event = event
         return event
@@ -396,7 +401,8 @@ class SampleScanner:
         thread = bytescan.find_piece(threads.index, threads.slots, data, at, at + 4)
         if thread < 0:
             number = self.decoder.thread(bytescan.read_u32(data, at))
-            thread = threads.add(self.block, at, at + 4, (number,))
+            thread = threads.append((number,))
+            bytescan.remember_piece(threads.index, threads.slots, data, at, at + 4, thread)
         self.last_tid = at
         self.last_thread = self.thread_number[thread]
         return self.last_thread
@@ -407,7 +413,8 @@ class SampleScanner:
         site = bytescan.find_piece(sites.index, sites.slots, data, at, at + 8)
         if site < 0:
             caller = self.decoder.site(bytescan.read_i64(data, at))
-            site = sites.add(self.block, at, at + 8, (caller,))
+            site = sites.append((caller,))
+            bytescan.remember_piece(sites.index, sites.slots, data, at, at + 8, site)
         return self.site_caller[site]
 
     def attach(self, pos: int, end: int) -> None:
@@ -433,7 +440,8 @@ class SampleScanner:
         stacks = self.stacks
         stack = bytescan.find_piece(stacks.index, stacks.slots, data, pos, end)
         if stack < 0:
-            stack = stacks.add(self.block, pos, end, self.decoder.frames(self.block[pos:end]))
+            stack = stacks.append(self.decoder.frames(self.block[pos:end]))
+            bytescan.remember_piece(stacks.index, stacks.slots, data, pos, end, stack)
         self.last_chain = pos
         self.last_size = end - pos
         self.last_stack = self.stack_index[stack]

@@ -17,6 +17,7 @@ import pytest
 from buddysim.errors import TraceError
 from buddysim.kernel.context import Context
 from buddysim.report.inspect import inspect_trace
+from buddysim.source import file_window, perf_data
 from buddysim.source.event import Counted, EventBatch, EventKind, LooksAhead, Trace
 from buddysim.source.kallsyms import SymbolTable
 from buddysim.source.open import open_trace
@@ -297,6 +298,26 @@ def test_more_rows_than_fit_at_first(path: Path, monkeypatch: pytest.MonkeyPatch
         file.alloc(1000 - n, n + 1)
     _, rows = read(path, file.content())
     assert rows.pfn.tolist() == list(range(100, 0, -1))
+
+
+@pytest.mark.parametrize("maps", [True, False])
+@pytest.mark.parametrize("block_bytes", [300, 4096, 5000])
+def test_where_blocks_end_does_not_matter(
+    path: Path, block_bytes: int, maps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = PerfFile()
+    for time_ns in range(400):
+        file.alloc(time_ns, 7 * time_ns, chain=(0xFFFF_8000_0000_1000 + time_ns % 3,))
+        if time_ns % 90 == 0:
+            file.round()
+    _, whole = read(path, file.content())
+    monkeypatch.setattr(perf_data, "_BLOCK_BYTES", block_bytes)
+    if not maps:
+        monkeypatch.setattr(file_window, "_POPULATE", None)
+    trace, rows = read(path, file.content())
+    assert not trace.meta.truncated
+    assert _columns([rows]) == _columns([whole])
+    assert len(rows) == 400
 
 
 def test_profile_reads_masks_and_types_of_that_kernel(path: Path) -> None:
