@@ -9,7 +9,7 @@ from buddysim.bench.race import Row
 from buddysim.bench.suite import GROUPS, Bench, BenchOptions, races
 
 HELP = "--help, times importing typer and rich"
-CORE = "core, times the lower bound"
+CORE = "core, times the lower bound, machines from 1G"
 SCANNER = "scanner alone"
 EVENT = "cost of an event, long or short trace, large or small machine"
 
@@ -30,8 +30,10 @@ def test_a_limit_upwards_and_one_downwards() -> None:
 
 
 def test_the_worst_row_counts_and_is_named() -> None:
-    found = verdict_of(CORE, row("core", "core, 64M", 1, 0.8), row("core", "core, 1G", 1, 0.5))
-    assert (found.row, found.figure, found.outcome) == ("core, 1G", 2, "missed")
+    ratios = {"core, 64M": 0.4, "core, 1G": 0.8, "core, 64G": 0.5, "allocator, 64G": 0.2}
+    rows = [row("core", name, 1, ratio) for name, ratio in ratios.items()]
+    found = verdict_of(CORE, *rows)
+    assert (found.row, found.figure, found.outcome) == ("core, 64G", 2, "missed")
 
 
 def test_what_is_to_be_the_same_may_neither_rise_nor_fall() -> None:
