@@ -22,3 +22,5 @@ cdef class CpuWords(PageArrays):
     cpdef long drift(self) noexcept
     @cython.locals(pages=cython.long, cpu=cython.int)
     cpdef long pcp_pages(self) noexcept
+    @cython.locals(high=cython.int)
+    cdef int clamp_high(self, int cpu) noexcept

@@ -50,3 +50,10 @@ class CpuWords(PageArrays):
         for cpu in range(self.nr_cpus):
             pages += self.pcp_count[cpu]
         return pages
+
+    def clamp_high(self, cpu: int) -> int:
+        """Bring a cpu's high into [high_min, high_max] and return it."""
+        high = self.pcp_high[cpu]
+        high = min(max(high, self.pcp_high_min[cpu]), self.pcp_high_max[cpu])
+        self.pcp_high[cpu] = high
+        return high

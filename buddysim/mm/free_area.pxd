@@ -88,8 +88,10 @@ cdef class FreeArea(CpuWords):
     cdef inline void push_plain(
         self, int *link, int *words, Py_ssize_t head, Py_ssize_t index
     ) noexcept
-    @cython.locals(count=cython.int, free_count=cython.int)
+    @cython.locals(count=cython.int, free_count=cython.int, high=cython.int)
     cdef inline bint note_free(self, int *words, int pages, bint free_high) noexcept
+    @cython.locals(high=cython.int, count=cython.int)
+    cdef void release_due(self, int cpu, int pindex, bint free_high) noexcept
     @cython.locals(
         link=cython.p_int, words=cython.p_int, lists=cython.Py_ssize_t, failed=cython.int,
         freed=cython.longlong, row=cython.Py_ssize_t, order=cython.int, slot=cython.Py_ssize_t,
@@ -102,4 +104,4 @@ cdef class FreeArea(CpuWords):
 
     cdef int rmqueue_general(self, int cpu, int order, int migratetype, int alloc_flags) noexcept
     cdef void free_general(self, int cpu, int index, int order) noexcept
-    cdef void release_dynamic(self, int cpu, int pindex, bint free_high) noexcept
+    cdef void release_dynamic(self, int cpu, int pindex, int high, bint free_high) noexcept

@@ -355,7 +355,7 @@ class FreeArea(CpuWords):
         words = self.words[cpu]
         self.push_plain(self.link, words, head, index)
         if self.note_free(words, 1, False):
-            self.release_dynamic(cpu, migratetype, False)
+            self.release_due(cpu, migratetype, False)
 
     def push_plain(
         self, link: memoryview[int], words: memoryview[int], head: int, index: int
@@ -371,14 +371,27 @@ class FreeArea(CpuWords):
         words[bare.FLAGS] &= ~bare.PREV_FREE_HIGH_ORDER
 
     def note_free(self, words: memoryview[int], pages: int, free_high: bool) -> bool:
-        """6.7+: count a free; shall :meth:`release_dynamic` look at the lists (7.4)?"""
+        """6.7+: count a free; shall :meth:`release_due` look at the lists (7.4)?"""
         count = words[bare.COUNT] + pages
         words[bare.COUNT] = count
         words[bare.ALLOC_FACTOR] >>= 1
         free_count = words[bare.FREE_COUNT]
         if free_count < words[bare.BATCH] << bare.SCALE_MAX:
             words[bare.FREE_COUNT] = free_count + pages
-        return count >= words[bare.HIGH] or free_high | self.reclaim_active | self.below_high
+        high = words[bare.HIGH]
+        return (
+            count >= high
+            or free_high | self.reclaim_active | self.below_high
+            or high < words[bare.HIGH_MIN]
+            or high > words[bare.HIGH_MAX]
+        )
+
+    def release_due(self, cpu: int, pindex: int, free_high: bool) -> None:
+        """6.7+: bring high into its range, then release if count reached it, or other rules say."""
+        high = self.clamp_high(cpu)
+        count = self.words[cpu][bare.COUNT]
+        if count >= high or free_high or self.reclaim_active or self.below_high:
+            self.release_dynamic(cpu, pindex, high, free_high)
 
     def run_rows(
         self,
@@ -421,7 +434,7 @@ class FreeArea(CpuWords):
                     freed += 1
                     self.push_plain(link, words, lists + migratetype, index)
                     if self.note_free(words, 1, False):
-                        self.release_dynamic(0, migratetype, False)
+                        self.release_due(0, migratetype, False)
                 else:
                     self.free_general(0, index, order)
             row += 1
@@ -438,5 +451,5 @@ class FreeArea(CpuWords):
         """:meth:`free_block` in any case, by any era's rules."""
         self.merge_back(index, order, self.block_type[index >> self.pageblock_order], False)
 
-    def release_dynamic(self, cpu: int, pindex: int, free_high: bool) -> None:
+    def release_dynamic(self, cpu: int, pindex: int, high: int, free_high: bool) -> None:
         """6.7+: give blocks back to the buddy lists if there are too many."""

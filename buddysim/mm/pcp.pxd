@@ -56,8 +56,8 @@ cdef class PcpArea(FallbackArea):
     ) noexcept
     @cython.locals(head=cython.int, index=cython.int)
     cdef int pcp_search(self, int cpu, int migratetype, int alloc_flags) noexcept
-    @cython.locals(batch=cython.int, high=cython.int)
-    cdef void release_dynamic(self, int cpu, int pindex, bint free_high) noexcept
+    @cython.locals(batch=cython.int)
+    cdef void release_dynamic(self, int cpu, int pindex, int high, bint free_high) noexcept
     @cython.locals(high_min=cython.int, high_max=cython.int, need=cython.int)
     cdef inline int nr_pcp_high(self, int cpu, int batch, int high, bint free_high) noexcept
     @cython.locals(

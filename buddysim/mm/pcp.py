@@ -133,7 +133,7 @@ class PcpArea(FallbackArea):
             else:
                 self.words[cpu][bare.FLAGS] &= ~bare.PREV_FREE_HIGH_ORDER
             if self.note_free(self.words[cpu], 1 << order, free_high):
-                self.release_dynamic(cpu, pindex, free_high)
+                self.release_due(cpu, pindex, free_high)
         else:
             self.words[cpu][bare.COUNT] += 1 << order
             self.release_older(cpu, order, pindex)
@@ -146,6 +146,8 @@ class PcpArea(FallbackArea):
             return max(base >> order, 2) if base > 1 else base
         high_max = words[bare.HIGH_MAX]
         high = words[bare.HIGH]
+        if high < words[bare.HIGH_MIN] or high > high_max:
+            high = self.clamp_high(cpu)
         if high < base:
             return 1
         factor = words[bare.ALLOC_FACTOR]
@@ -230,10 +232,10 @@ class PcpArea(FallbackArea):
             and (flags & _FREE_HIGH_BATCH == 0 or words[bare.COUNT] + pages >= batch)
         )
 
-    def release_dynamic(self, cpu: int, pindex: int, free_high: bool) -> None:
+    def release_dynamic(self, cpu: int, pindex: int, high: int, free_high: bool) -> None:
         """6.7+: release what the heuristics say, and look at the high mark again (7.4)."""
         batch = self.pcp_batch[cpu]
-        high = self.nr_pcp_high(cpu, batch, self.pcp_high[cpu], free_high)
+        high = self.nr_pcp_high(cpu, batch, high, free_high)
         if self.pcp_count[cpu] < high:
             return
         self.free_pcppages_bulk(cpu, self.nr_pcp_free(cpu, batch, high, free_high), pindex)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from buddysim.errors import ConfigError
-from buddysim.mm.free_area import PCP_DYNAMIC, PCP_HEAD, PCP_LISTS
+from buddysim.mm.free_area import PCP_HEAD, PCP_LISTS
 from buddysim.mm.zone import Zone
 
 __all__ = [
@@ -145,9 +145,6 @@ def _load_pcp(zone: Zone, cpu: int, pcp: PcpState) -> None:
     zone.pcp_count[cpu] = sum(len(pfns) << order for (order, _), pfns in pcp.lists)
     zone.pcp_batch[cpu] = pcp.batch
     zone.pcp_high[cpu] = pcp.high
-    if zone.pcp_rule == PCP_DYNAMIC:
-        # The kernel does so at the next use; here, every use relies on it.
-        zone.pcp_high[cpu] = min(max(pcp.high, pcp.high_min), pcp.high_max)
     zone.pcp_high_min[cpu] = pcp.high_min
     zone.pcp_high_max[cpu] = pcp.high_max
     zone.pcp_alloc_factor[cpu] = pcp.alloc_factor
