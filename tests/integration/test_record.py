@@ -10,9 +10,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import gettempdir
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ from buddysim.source.tracefs import find_tracefs
 
 WORK = "x = bytearray(8 << 20); print('worked')"
 COMMAND = [sys.executable, "-m", "buddysim", "record"]
+TRIES = 5
 SWITCHES = ("tracing_on", "current_tracer", "set_event_pid", "events/kmem/enable")
 
 
@@ -80,31 +82,46 @@ def test_a_command_is_recorded_and_nothing_stays_behind(
     assert main(["replay", str(out), "-q", "--format", "json", "--fail-on", "error"]) in {0, 1}
 
 
+def free_pages_agree(kept: Mapping[str, bytes]) -> bool:
+    """Does the map of pages hold about as many free ones as zoneinfo told a moment later?"""
+    pages = PageMap.unpacked(kept["kpageflags.before.map"])
+    zones = parse_zoneinfo(kept["zoneinfo.before.txt"].decode(), "zoneinfo")
+    free = sum(zone.free for zone in zones)
+    return abs(pages.count(PageKind.FREE) - free) <= max(4096, free // 20)
+
+
+def large_blocks_agree(kept: Mapping[str, bytes], report: dict[str, Any]) -> bool:
+    """Does the replay start with about as many large free blocks as buddyinfo told?"""
+    rows = {row.zone: row for row in parse_buddyinfo(kept["buddyinfo.before.txt"].decode())}
+    for zone, counts in zip(report["zones"], report["samples"][0]["nr_free"], strict=True):
+        # The machine goes on while its map is taken, mostly in small blocks.
+        large = sum(rows[zone["name"]].nr_free[8:])
+        if abs(sum(counts[8:]) - large) > max(8, large // 10):
+            return False
+    return True
+
+
 def test_a_recording_starts_where_the_machine_was(
     root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "x.bst"
-    assert main(["record", "-o", str(out), "--", sys.executable, "-c", WORK]) == 0
-    told = capfd.readouterr().err
-    assert re.search(r"overhead: about \d+\.\d\d s of cpu time for the events, 0.7 us each", told)
-    if "/proc/kpageflags" in told:
-        pytest.skip("/proc/kpageflags may not be read here")
-    kept = PackedTrace(str(out)).snapshots()
-    zones = parse_zoneinfo(kept["zoneinfo.before.txt"].decode(), "zoneinfo")
-    pages = PageMap.unpacked(kept["kpageflags.before.map"])
-    free = sum(zone.free for zone in zones)
-    assert abs(pages.count(PageKind.FREE) - free) <= max(4096, free // 20)
-    assert pages.count(PageKind.LRU) > 1000
-    assert main(["replay", str(out), "-q", "--format", "json"]) in {0, 1}
-    report = json.loads(capfd.readouterr().out)
-    assert report["machine"].startswith("kpageflags of the recording: ")
-    nr_free = report["samples"][0]["nr_free"]
-    for zone, counts in zip(report["zones"], nr_free, strict=True):
-        rows = parse_buddyinfo(kept["buddyinfo.before.txt"].decode())
-        (told_counts,) = [row.nr_free for row in rows if row.zone == zone["name"]]
-        # The machine goes on while its map is taken, mostly in small blocks.
-        large = sum(told_counts[8:])
-        assert abs(sum(counts[8:]) - large) <= max(8, large // 10)
+    # Whatever else runs here may end, or begin, between the map and what it is compared with.
+    for _ in range(TRIES):
+        assert main(["record", "-o", str(out), "--", sys.executable, "-c", WORK]) == 0
+        told = capfd.readouterr().err
+        assert re.search(
+            r"overhead: about \d+\.\d\d s of cpu time for the events, 0.7 us each", told
+        )
+        if "/proc/kpageflags" in told:
+            pytest.skip("/proc/kpageflags may not be read here")
+        kept = PackedTrace(str(out)).snapshots()
+        assert PageMap.unpacked(kept["kpageflags.before.map"]).count(PageKind.LRU) > 1000
+        assert main(["replay", str(out), "-q", "--format", "json"]) in {0, 1}
+        report = json.loads(capfd.readouterr().out)
+        assert report["machine"].startswith("kpageflags of the recording: ")
+        if free_pages_agree(kept) and large_blocks_agree(kept, report):
+            return
+    pytest.fail(f"the start of none of {TRIES} recordings is what the kernel told of it")
 
 
 def test_without_a_page_map_blocks_are_placed_by_rule(
