@@ -404,8 +404,9 @@ class FreeArea(CpuWords):
     ) -> int:
         """Run rows [start, end) on cpu 0, watermarks unasked; allocations that failed.
 
-        Each allocates 2^order pages of a type for its slot or, where the order is negative, frees
-        what the slot holds.  ``held`` keeps by slot ``index << 4 | order``, negative for nothing.
+        The core and nothing else, so that it can be measured.  Each row allocates 2^order pages of
+        a type for its slot or, where the order is negative, frees what the slot holds.  ``held``
+        keeps by slot ``index << 4 | order``, negative for nothing.
         """
         link = self.link
         words = self.words[0]

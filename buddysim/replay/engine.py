@@ -59,6 +59,11 @@ class Told(Protocol):
 class Rows(Protocol):
     """Who carries out the rows that leave the inner loop."""
 
+    @property
+    def leave_ordinary(self) -> bool:
+        """May the inner loop carry out the first request of a kind too, if it is ordinary?"""
+        ...
+
     def row(self, batch: EventBatch, row: int) -> None:
         """One row."""
         ...
@@ -174,7 +179,7 @@ def play_rows(run: Run, rows: Rows, batch: EventBatch, start: int, end: int) -> 
         if loop.extfrag_log and row > before:
             seen = FirstSeen(batch.first + row - 1, batch.line[row - 1], batch.time_ns[row - 1])
             run.attribute_extfrag(batch.caller[row - 1], seen)
-        elif row < end:
+        elif row < end and not (rows.leave_ordinary and run.introduce(batch, row)):
             loop.kinds[batch.kind[row]] += 1
             rows.row(batch, row)
             row += 1

@@ -46,6 +46,7 @@ class RecordedRows:
         self._counts = run.result.reconciled
         self.reactions = Reactions(run)
         self.steering: Steering | None = None
+        self.leave_ordinary = not steered
         if steered and not self._recorded:
             self._steer(run)
         self._pieces: set[int] = set()

@@ -17,8 +17,9 @@ from buddysim.replay.ledger import Ledger
 from buddysim.replay.loop import LoopState, uses_reserves
 from buddysim.replay.outcome import FirstSeen, RunResult
 from buddysim.replay.policies import RecordedKswapd
-from buddysim.replay.tally import Tally
+from buddysim.replay.tally import Tally, shape_key
 from buddysim.replay.waiting import WAITS, waits
+from buddysim.source.event import EventKind
 
 if TYPE_CHECKING:
     from buddysim.mm.failure import Failure
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RESULT_FAILED", "RESULT_IGNORED", "Asked", "Run", "Site"]
 
+_ALLOC = int(EventKind.ALLOC)
 RESULT_FAILED = {"natural": -1, "observed": -2, "injected": -3}
 """Outcome column of a failed request, by origin; one that worked has its pfn."""
 RESULT_IGNORED = -4
@@ -179,6 +181,21 @@ class Run:
         return self.tally.attempt(
             site.caller, site.order, site.gfp, site.context, site.seen, self.rights
         )
+
+    def introduce(self, batch: EventBatch, row: int) -> bool:
+        """Make an allocation's kind known to the inner loop, which then can carry it out.
+
+        False where that is not what the loop stopped at.
+        """
+        if not self.loop.fast or batch.kind[row] != _ALLOC or batch.pfn[row] < 0:
+            return False
+        order, gfp, context = batch.order[row], batch.gfp[row], batch.context[row]
+        key = shape_key(batch.caller[row], order, gfp, context)
+        if not self.tally.is_new(key):
+            return False
+        seen = FirstSeen(batch.first + row, batch.line[row], batch.time_ns[row])
+        self.tally.introduce(key, seen, self.rights(order, gfp, context))
+        return True
 
     def rights(self, order: int, gfp: int, context: int) -> int:
         """Alloc flags of a request's second attempt, if the inner loop may make it; else 0.

@@ -10,8 +10,9 @@ cdef class ShapeCounts:
 
     @cython.locals(place=cython.longlong)
     cpdef long long place_of(self, unsigned long long key) noexcept
-    cpdef void give_rights(self, unsigned long long key, int alloc_flags) noexcept
-    @cython.locals(place=cython.longlong, before=cython.longlong)
-    cpdef long add(self, unsigned long long key) except -2
+    cpdef bint knows(self, unsigned long long key) noexcept
+    @cython.locals(place=cython.longlong)
+    cpdef object introduce(self, unsigned long long key, int alloc_flags)
+    cpdef void add(self, unsigned long long key) noexcept
     @cython.locals(place=cython.longlong)
     cpdef object grow(self)

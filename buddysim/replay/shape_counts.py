@@ -16,7 +16,8 @@ _FIRST_SIZE = 256
 class ShapeCounts:
     """Counts by key, 0 <= key < 2^64; there are few kinds, so the table stays in the cache.
 
-    A count of 0 marks an unused place: a key is in the table from its first :meth:`add` on.
+    A kind is introduced once and counted from then on.  ``counts`` holds one more than it was
+    counted: 0 marks an unused place.
     """
 
     def __init__(self) -> None:
@@ -34,22 +35,23 @@ class ShapeCounts:
             place = (place + 1) & self.mask
         return place
 
-    def give_rights(self, key: int, alloc_flags: int) -> None:
-        """Say how requests of a kind that was counted before try a second time."""
-        self.rights[self.place_of(key)] = alloc_flags
+    def knows(self, key: int) -> bool:
+        """Was this kind introduced?"""
+        return self.counts[self.place_of(key)] != 0
 
-    def add(self, key: int) -> int:
-        """Count one more; how often it was counted before.  O(1)."""
+    def introduce(self, key: int, alloc_flags: int) -> None:
+        """A kind that is not known, and the rights of its second attempt.  O(1)."""
+        if 2 * self.used > self.mask:
+            self.grow()
         place = self.place_of(key)
-        before = self.counts[place]
-        if not before:
-            if 2 * self.used > self.mask:
-                self.grow()
-                place = self.place_of(key)
-            self.keys[place] = key
-            self.used += 1
-        self.counts[place] = before + 1
-        return before
+        self.keys[place] = key
+        self.counts[place] = 1
+        self.rights[place] = alloc_flags
+        self.used += 1
+
+    def add(self, key: int) -> None:
+        """Count one more of a kind that is known.  O(1)."""
+        self.counts[self.place_of(key)] += 1
 
     def grow(self) -> None:
         """Double the table."""
@@ -66,5 +68,6 @@ class ShapeCounts:
             self.rights[place] = rights
 
     def items(self) -> Iterator[tuple[int, int]]:
-        """Every (key, count), in no particular order."""
-        return (pair for pair in zip(self.keys, self.counts, strict=True) if pair[1])
+        """Every (key, count) that was counted, in no particular order."""
+        pairs = zip(self.keys, self.counts, strict=True)
+        return ((key, count - 1) for key, count in pairs if count > 1)

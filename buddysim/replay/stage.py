@@ -37,6 +37,7 @@ class Stage:
     def __init__(self, run: Run, script: Script) -> None:
         self.run = run
         self.script = script
+        self.leave_ordinary = False
         self.facts = run.result.story
         self.facts.is_story = True
         self.handles: dict[int, Handle] = {}

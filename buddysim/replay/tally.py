@@ -66,6 +66,15 @@ class Tally:
         """Make room for callers that the reader has met since."""
         self.loop.grow(len(self.tables.callers))
 
+    def is_new(self, key: int) -> bool:
+        """Is nothing known of this kind of request (:func:`shape_key`)?"""
+        return not self.loop.shapes.knows(key)
+
+    def introduce(self, key: int, seen: FirstSeen, alloc_flags: int) -> None:
+        """Make a new kind of request known; ``alloc_flags``: see :meth:`Run.rights`."""
+        self.first[key] = seen
+        self.loop.shapes.introduce(key, alloc_flags)
+
     def attempt(
         self,
         caller: int,
@@ -80,9 +89,9 @@ class Tally:
         ``rights`` is asked once for each kind of request, see :meth:`Run.rights`.
         """
         key = shape_key(caller, order, gfp, context)
-        if not self.loop.shapes.add(key):
-            self.first[key] = seen
-            self.loop.shapes.give_rights(key, rights(order, gfp, context))
+        if self.is_new(key):
+            self.introduce(key, seen, rights(order, gfp, context))
+        self.loop.shapes.add(key)
         self.loop.requests[caller] += 1
         return self.loop.requests[caller]
 

@@ -53,12 +53,23 @@ def split_line(raw: bytes, number: int) -> list[LogLine]:
         text = _ANSI.sub("", text)
     if "&" in text:
         text = html.unescape(text)
-    text = text.replace("\u00a0", " ").replace("\r", "").replace("\x00", "")
+    text = _without_holes(text.replace("\u00a0", " "))
     pieces = re.split(r"#012|\n", text)
     first = _strip(pieces[0], number, stamp)
     return [first] + [
         LogLine(number, piece.strip(), first.time, first.tag, True) for piece in pieces[1:]
     ]
+
+
+def _without_holes(text: str) -> str:
+    """The text without NUL and CR.
+
+    Of 16-bit characters every second byte is NUL, and a line's ends say nothing; any other stands
+    where something was lost: what is on both sides of it is not one word, nor one number.
+    """
+    if 3 * text.count("\x00") > len(text):
+        text = text.replace("\x00", "")
+    return text.strip("\x00\r").replace("\x00", " ").replace("\r", " ")
 
 
 def _from_json(text: str) -> tuple[str, str | None]:

@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from buddysim.explain.explanation import explain_reports
@@ -19,6 +19,7 @@ LINES = (CORPUS / "rx-refill.txt").read_bytes().splitlines(keepends=True)
 
 
 @settings(max_examples=60, deadline=None)
+@example(order=[], flips=[(657, 0)], digits=[657])
 @given(
     order=st.lists(st.integers(0, len(LINES) - 1), max_size=40),
     flips=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=8),

@@ -64,6 +64,10 @@ class Rare:
     rows: Rows
     left: Counter[int]
 
+    @property
+    def leave_ordinary(self) -> bool:
+        return self.rows.leave_ordinary
+
     def row(self, batch: EventBatch, row: int) -> None:
         self.left[batch.kind[row]] += 1
         self.rows.row(batch, row)
@@ -128,6 +132,7 @@ def test_the_loop_tries_again_below_the_low_mark_as_single_rows_do(
     assert [each.reserve_pages for each in fast.callers] == [
         each.reserve_pages for each in slow.callers
     ]
+    assert [each.shapes for each in fast.callers] == [each.shapes for each in slow.callers]
 
 
 @pytest.mark.parametrize("given_back", [0, 70, 200])
