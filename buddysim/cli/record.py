@@ -46,6 +46,8 @@ def record(
     """Record the page allocations of a command, or of the whole system, with a tracefs instance of
     our own: nothing global is touched, and the instance is removed whatever happens.
 
+    Ctrl-C ends the recording early and keeps it; a second one gives it up.
+
     Examples:
 
         buddysim record -o make.bst --stacks -- make -j4
