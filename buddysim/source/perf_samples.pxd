@@ -72,6 +72,11 @@ cdef class SampleScanner:
     )
     cdef int _sample(self, Py_ssize_t pos, Py_ssize_t stop) except -1
 
+    @cython.locals(number=int)
+    cdef int _remember(
+        self, PieceTable pieces, Py_ssize_t pos, Py_ssize_t end, object values
+    ) except? -1
+
     @cython.locals(data="const unsigned char *", event=int, events=PieceTable)
     cdef int _event(self, Py_ssize_t raw) except -1
 

@@ -310,6 +310,12 @@ class SampleScanner:
         self.count = row + 1
         return 1
 
+    def _remember(self, pieces: PieceTable, pos: int, end: int, values: tuple[int, ...]) -> int:
+        """Number the bytes [pos, end) and store what they mean, one value per column."""
+        number = pieces.append(values)
+        bytescan.remember_piece(pieces.index, pieces.slots, self.data, pos, end, number)
+        return number
+
     def _event(self, raw: int) -> int:
         """Number of the first four bytes of a raw record."""
         data = self.data
@@ -319,8 +325,7 @@ class SampleScanner:
         event = bytescan.find_piece(events.index, events.slots, data, raw, raw + 4)
         if event < 0:
             head = self.block[raw : raw + 4]
-            event = events.append(self.decoder.event(head))
-            bytescan.remember_piece(events.index, events.slots, data, raw, raw + 4, event)
+            event = self._remember(events, raw, raw + 4, self.decoder.event(head))
         self.last_raw = raw
         self.last_event = event
         return event
@@ -401,8 +406,7 @@ class SampleScanner:
         thread = bytescan.find_piece(threads.index, threads.slots, data, at, at + 4)
         if thread < 0:
             number = self.decoder.thread(bytescan.read_u32(data, at))
-            thread = threads.append((number,))
-            bytescan.remember_piece(threads.index, threads.slots, data, at, at + 4, thread)
+            thread = self._remember(threads, at, at + 4, (number,))
         self.last_tid = at
         self.last_thread = self.thread_number[thread]
         return self.last_thread
@@ -413,8 +417,7 @@ class SampleScanner:
         site = bytescan.find_piece(sites.index, sites.slots, data, at, at + 8)
         if site < 0:
             caller = self.decoder.site(bytescan.read_i64(data, at))
-            site = sites.append((caller,))
-            bytescan.remember_piece(sites.index, sites.slots, data, at, at + 8, site)
+            site = self._remember(sites, at, at + 8, (caller,))
         return self.site_caller[site]
 
     def attach(self, pos: int, end: int) -> None:
@@ -440,8 +443,7 @@ class SampleScanner:
         stacks = self.stacks
         stack = bytescan.find_piece(stacks.index, stacks.slots, data, pos, end)
         if stack < 0:
-            stack = stacks.append(self.decoder.frames(self.block[pos:end]))
-            bytescan.remember_piece(stacks.index, stacks.slots, data, pos, end, stack)
+            stack = self._remember(stacks, pos, end, self.decoder.frames(self.block[pos:end]))
         self.last_chain = pos
         self.last_size = end - pos
         self.last_stack = self.stack_index[stack]
