@@ -110,7 +110,11 @@ def test_compressed(
     compress: Callable[[bytes], bytes] | str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if isinstance(compress, str):
-        compress = pytest.importorskip("zstandard").ZstdCompressor().compress
+        compress = (
+            pytest.importorskip("zstandard", reason="compressed recordings need it")
+            .ZstdCompressor()
+            .compress
+        )
     path = tmp_path / "x"
     for content in wounded(compress(beginning(RECORDINGS[0])), 2):
         path.write_bytes(content)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("vl_convert")
+pytest.importorskip("vl_convert", reason="comes with the html extra")
 
 from buddysim.cli.main import main
 from buddysim.lesson.play import scenario_path

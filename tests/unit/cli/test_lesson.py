@@ -96,7 +96,7 @@ def test_quiz_hides_the_outcome_asks_reveals_and_counts() -> None:
 
 
 def test_live_plays_on_a_terminal_until_q() -> None:
-    pytest.importorskip("textual")
+    pytest.importorskip("textual", reason="comes with the live extra")
     terminal = Terminal("buddies", "--live")
     terminal.wait_for("pageblocks")
     terminal.press("q")

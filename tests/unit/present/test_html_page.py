@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("vl_convert")
+pytest.importorskip("vl_convert", reason="comes with the html extra")
 
 from buddysim.present.html import series
 from buddysim.present.html.page import build_page

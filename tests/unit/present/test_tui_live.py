@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("textual")
+pytest.importorskip("textual", reason="comes with the live extra")
 
 from textual.pilot import Pilot
 from textual.widgets import Input, Static

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-pytest.importorskip("textual")
+pytest.importorskip("textual", reason="comes with the live extra")
 
 from buddysim.errors import ConfigError, TraceError
 from buddysim.lesson.play import scenario_path

@@ -126,7 +126,7 @@ def test_a_script_is_kept_as_its_text(tmp_path: Path) -> None:
 
 
 def test_numpy_views_hold_the_stored_bytes(tmp_path: Path) -> None:
-    numpy = pytest.importorskip("numpy")
+    numpy = pytest.importorskip("numpy", reason="comes with the numpy extra")
     batch, tables = sample(500)
     (columns,) = numpy_columns(pack(tmp_path / "x.bst", [batch], tables))
     for name in batch.columns:

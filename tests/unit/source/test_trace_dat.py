@@ -48,7 +48,7 @@ def content_of(file: TraceDat, version: str) -> bytes:
     if version == "6":
         return file.version_6()
     if version == "zstd":
-        pytest.importorskip("zstandard")
+        pytest.importorskip("zstandard", reason="compressed recordings need it")
     return replace(file, compression="none" if version == "7" else version).version_7()
 
 

@@ -151,7 +151,7 @@ def test_script_stays_a_script_through_the_packed_form(tmp_path: Path) -> None:
 
 
 def test_parquet_holds_the_rows_with_words_for_numbers(tmp_path: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="comes with the parquet extra")
     path = tmp_path / "x.parquet"
     batch = every_kind()
     write_trace(Literal(batch, "6.12"), str(path))
