@@ -177,7 +177,7 @@ def play_rows(run: Run, rows: Rows, batch: EventBatch, start: int, end: int) -> 
         before = row
         row = run_rows(loop, batch, row, end)
         if loop.extfrag_log and row > before:
-            seen = FirstSeen(batch.first + row - 1, batch.line[row - 1], batch.time_ns[row - 1])
+            seen = FirstSeen.in_row(batch, row - 1)
             run.attribute_extfrag(batch.caller[row - 1], seen)
         elif row < end and not (rows.leave_ordinary and run.introduce(batch, row)):
             loop.kinds[batch.kind[row]] += 1

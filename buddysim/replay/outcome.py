@@ -15,6 +15,7 @@ from buddysim.warn.counters import FailureCount
 
 if TYPE_CHECKING:
     from buddysim.replay.failure_row import FailureRow
+    from buddysim.source.event import EventBatch
 
 __all__ = [
     "CallerStats",
@@ -33,6 +34,11 @@ class FirstSeen(NamedTuple):
     event: int
     line: int
     time_ns: int
+
+    @classmethod
+    def in_row(cls, batch: EventBatch, row: int) -> FirstSeen:
+        """In a row of a batch."""
+        return cls(batch.first + row, batch.line[row], batch.time_ns[row])
 
 
 class Shape(NamedTuple):

@@ -97,7 +97,7 @@ class RecordedRows:
         if batch.aux[row] & 0xFF < self._run.machine.spec.pageblock_order:
             stats = self._run.tally.of(batch.caller[row])
             stats.extfrag += 1
-            seen = FirstSeen(batch.first + row, batch.line[row], batch.time_ns[row])
+            seen = FirstSeen.in_row(batch, row)
             stats.extfrag_first = stats.extfrag_first or seen
 
     def _slab(self, batch: EventBatch, row: int) -> None:

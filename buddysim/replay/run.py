@@ -64,7 +64,7 @@ class Site:
     def of_row(cls, batch: EventBatch, row: int) -> Site:
         """The site of a recorded request."""
         return cls(
-            FirstSeen(batch.first + row, batch.line[row], batch.time_ns[row]),
+            FirstSeen.in_row(batch, row),
             batch.caller[row],
             batch.order[row],
             batch.gfp[row],
@@ -193,7 +193,7 @@ class Run:
         key = shape_key(batch.caller[row], order, gfp, context)
         if not self.tally.is_new(key):
             return False
-        seen = FirstSeen(batch.first + row, batch.line[row], batch.time_ns[row])
+        seen = FirstSeen.in_row(batch, row)
         self.tally.introduce(key, seen, self.rights(order, gfp, context))
         return True
 
